@@ -1,1 +1,10 @@
-//! domain
+//! The rules of Merlon: aggregates, their commands, events and refusals, and the value types they speak in.
+//! Everything here is a pure function of its input: no time of day, no randomness, no SQL, no HTTP, no `await`.
+
+pub mod access;
+pub mod base;
+pub mod code;
+pub mod instance;
+pub mod org;
+pub mod send;
+pub mod user;

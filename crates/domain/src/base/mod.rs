@@ -1,0 +1,11 @@
+//! What every aggregate is made of: ids, time, decisions, and values that can be forgotten.
+
+mod decision;
+mod id;
+mod personal;
+mod time;
+
+pub use decision::{Aggregate, Decision};
+pub use id::{FactorId, IdError, InstanceId, OrgId, SchemaId, TokenId, UserId};
+pub use personal::{Forgettable, Personal};
+pub use time::{Span, Timestamp};

@@ -1,0 +1,94 @@
+//! Contact phone and e-mail: one rule for both.
+
+use super::{Channel, Destination, Event, Person, Proof, Refusal, UserDecision};
+use crate::{
+    base::{Decision, Personal, Timestamp},
+    code::{Attempt, IssuedCode, Miss},
+};
+
+/// A contact value, verified or with a code that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contact {
+    /// Number or address.
+    pub destination: Destination,
+    /// Whether its owner proved to receive there.
+    pub verified: bool,
+    /// The code that waits, if any.
+    pub code: Option<IssuedCode>,
+}
+
+fn proven(channel: Channel, proof: Proof) -> Event {
+    match proof {
+        Proof::Vouched => Event::ContactVerified { channel },
+        Proof::Code(code) => Event::ContactCodeIssued { channel, code },
+    }
+}
+
+/// A new value replaces the old one and its code. An equal, verified value changes nothing; an equal, unverified one
+/// is vouched for or gets a new code.
+pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> UserDecision {
+    let channel = destination.channel();
+    match person.contact(channel) {
+        Some(contact) if contact.destination == destination && contact.verified => Decision::accept([]),
+        Some(contact) if contact.destination == destination => Decision::accept([proven(channel, proof)]),
+        _ => Decision::accept([
+            Event::ContactChanged {
+                channel,
+                destination: Personal::Known(destination),
+            },
+            proven(channel, proof),
+        ]),
+    }
+}
+
+/// Already verified is fine; a wrong code is recorded, for the try is spent.
+pub(super) fn verify(person: &Person, channel: Channel, attempt: &Attempt, now: Timestamp) -> UserDecision {
+    let Some(contact) = person.contact(channel) else {
+        return Decision::refuse(Refusal::NoCode);
+    };
+    if contact.verified {
+        return Decision::accept([]);
+    }
+    let Some(code) = &contact.code else {
+        return Decision::refuse(Refusal::NoCode);
+    };
+    match code.judge(attempt, now) {
+        Ok(()) => Decision::accept([Event::ContactVerified { channel }]),
+        Err(Miss::Wrong) => Decision::refuse_and_record(
+            Refusal::Code(Miss::Wrong),
+            [Event::ContactCheckFailed { channel }],
+        ),
+        Err(miss) => Decision::refuse(Refusal::Code(miss)),
+    }
+}
+
+pub(super) fn resend(
+    person: &Person,
+    channel: Channel,
+    code: IssuedCode,
+    only_pending: bool,
+) -> UserDecision {
+    match person.contact(channel) {
+        None if only_pending => Decision::refuse(Refusal::NoCode),
+        None => Decision::refuse(Refusal::ContactMissing(channel)),
+        Some(contact) if only_pending && contact.code.is_none() => Decision::refuse(Refusal::NoCode),
+        Some(contact) if contact.verified => Decision::refuse(Refusal::ContactVerified(channel)),
+        Some(_) => Decision::accept([Event::ContactCodeIssued { channel, code }]),
+    }
+}
+
+/// The factor that is bound to the contact goes with it.
+pub(super) fn remove(person: &Person, channel: Channel) -> UserDecision {
+    if person.contact(channel).is_none() {
+        return Decision::refuse(Refusal::ContactMissing(channel));
+    }
+    let bound = person.bound_otp(channel).map(|f| Event::OtpRemoved {
+        id: f.id.clone(),
+        channel,
+    });
+    let events: Vec<Event> = bound
+        .into_iter()
+        .chain([Event::ContactRemoved { channel }])
+        .collect();
+    Decision::accept(events)
+}

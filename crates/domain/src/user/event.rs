@@ -1,0 +1,148 @@
+//! What happened to a user. The JSON of each variant is frozen by a golden file; personal values are not part of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Channel, Destination, Kind};
+use crate::{
+    access::{Role, Scope},
+    base::{FactorId, Forgettable, OrgId, Personal, SchemaId, Timestamp, TokenId},
+    code::{Digest, IssuedCode},
+};
+
+/// A fact about a user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(
+    missing_docs,
+    reason = "each field is named after what it holds, and explained at its command"
+)]
+pub enum Event {
+    UserCreated {
+        org: OrgId,
+        kind: Kind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<SchemaId>,
+        #[serde(default, skip_serializing)]
+        data: Personal<Map<String, Value>>,
+    },
+    DataChanged {
+        #[serde(default, skip_serializing)]
+        data: Personal<Map<String, Value>>,
+    },
+    UserDeactivated,
+    UserActivated,
+    UserLocked,
+    UserUnlocked,
+    UserDeleted,
+    RolesChanged {
+        scope: Scope,
+        roles: Vec<Role>,
+    },
+    ContactChanged {
+        channel: Channel,
+        #[serde(default, skip_serializing)]
+        destination: Personal<Destination>,
+    },
+    ContactCodeIssued {
+        channel: Channel,
+        code: IssuedCode,
+    },
+    ContactCheckFailed {
+        channel: Channel,
+    },
+    ContactVerified {
+        channel: Channel,
+    },
+    ContactRemoved {
+        channel: Channel,
+    },
+    OtpAdded {
+        id: FactorId,
+        channel: Channel,
+        #[serde(default, skip_serializing)]
+        destination: Personal<Destination>,
+    },
+    OtpBound {
+        id: FactorId,
+        channel: Channel,
+    },
+    OtpCodeIssued {
+        id: FactorId,
+        channel: Channel,
+        code: IssuedCode,
+    },
+    OtpCheckFailed {
+        id: FactorId,
+        channel: Channel,
+    },
+    OtpVerified {
+        id: FactorId,
+        channel: Channel,
+    },
+    OtpRemoved {
+        id: FactorId,
+        channel: Channel,
+    },
+    TokenAdded {
+        id: TokenId,
+        digest: Digest,
+        expires: Timestamp,
+    },
+    TokenRemoved {
+        id: TokenId,
+    },
+}
+
+impl Forgettable for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::UserCreated { .. } => "user_created",
+            Self::DataChanged { .. } => "data_changed",
+            Self::UserDeactivated => "user_deactivated",
+            Self::UserActivated => "user_activated",
+            Self::UserLocked => "user_locked",
+            Self::UserUnlocked => "user_unlocked",
+            Self::UserDeleted => "user_deleted",
+            Self::RolesChanged { .. } => "roles_changed",
+            Self::ContactChanged { .. } => "contact_changed",
+            Self::ContactCodeIssued { .. } => "contact_code_issued",
+            Self::ContactCheckFailed { .. } => "contact_check_failed",
+            Self::ContactVerified { .. } => "contact_verified",
+            Self::ContactRemoved { .. } => "contact_removed",
+            Self::OtpAdded { .. } => "otp_added",
+            Self::OtpBound { .. } => "otp_bound",
+            Self::OtpCodeIssued { .. } => "otp_code_issued",
+            Self::OtpCheckFailed { .. } => "otp_check_failed",
+            Self::OtpVerified { .. } => "otp_verified",
+            Self::OtpRemoved { .. } => "otp_removed",
+            Self::TokenAdded { .. } => "token_added",
+            Self::TokenRemoved { .. } => "token_removed",
+        }
+    }
+
+    fn personal(&self) -> Option<String> {
+        match self {
+            Self::UserCreated { data, .. } | Self::DataChanged { data } => data
+                .known()
+                .filter(|d| !d.is_empty())
+                .and_then(|d| serde_json::to_string(d).ok()),
+            Self::ContactChanged { destination, .. } | Self::OtpAdded { destination, .. } => {
+                destination.known().and_then(|d| serde_json::to_string(d).ok())
+            }
+            _ => None,
+        }
+    }
+
+    fn restore(&mut self, personal: &str) {
+        match self {
+            Self::UserCreated { data, .. } | Self::DataChanged { data } => {
+                *data = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::ContactChanged { destination, .. } | Self::OtpAdded { destination, .. } => {
+                *destination = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            _ => {}
+        }
+    }
+}

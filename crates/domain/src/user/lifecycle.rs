@@ -1,0 +1,71 @@
+//! Being there, active, locked, and in roles.
+
+use serde_json::{Map, Value};
+
+use super::{Event, Kind, Person, Refusal, UserDecision};
+use crate::{
+    access::{Role, Scope},
+    base::{Decision, OrgId, Personal, SchemaId},
+};
+
+pub(super) fn create(
+    org: OrgId,
+    kind: Kind,
+    schema: Option<SchemaId>,
+    data: Map<String, Value>,
+) -> UserDecision {
+    Decision::accept([Event::UserCreated {
+        org,
+        kind,
+        schema,
+        data: Personal::Known(data),
+    }])
+}
+
+/// Data is replaced as a whole, not merged; equal data (compared as values) changes nothing.
+pub(super) fn set_data(person: &Person, data: Map<String, Value>) -> UserDecision {
+    if person.data == data {
+        return Decision::accept([]);
+    }
+    Decision::accept([Event::DataChanged {
+        data: Personal::Known(data),
+    }])
+}
+
+fn when(so: bool, event: Event, otherwise: Refusal) -> UserDecision {
+    if so {
+        Decision::accept([event])
+    } else {
+        Decision::refuse(otherwise)
+    }
+}
+
+pub(super) fn deactivate(person: &Person) -> UserDecision {
+    when(person.active, Event::UserDeactivated, Refusal::NotActive)
+}
+
+pub(super) fn activate(person: &Person) -> UserDecision {
+    when(!person.active, Event::UserActivated, Refusal::NotInactive)
+}
+
+pub(super) fn lock(person: &Person) -> UserDecision {
+    when(!person.locked, Event::UserLocked, Refusal::AlreadyLocked)
+}
+
+pub(super) fn unlock(person: &Person) -> UserDecision {
+    when(person.locked, Event::UserUnlocked, Refusal::NotLocked)
+}
+
+pub(super) fn set_roles(person: &Person, scope: Scope, mut roles: Vec<Role>) -> UserDecision {
+    roles.sort_unstable();
+    roles.dedup();
+    let current = person
+        .memberships
+        .iter()
+        .find(|m| m.scope == scope)
+        .map_or(&[][..], |m| &m.roles);
+    if current == roles {
+        return Decision::accept([]);
+    }
+    Decision::accept([Event::RolesChanged { scope, roles }])
+}

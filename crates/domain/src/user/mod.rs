@@ -1,0 +1,331 @@
+//! A user: a person or program with a state, contact data, authentication factors and roles. The only aggregate that
+//! factors and contact data live in, so that every rule about them sees all of them.
+
+mod contact;
+mod email;
+mod event;
+mod lifecycle;
+mod otp;
+mod phone;
+mod state;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+pub use contact::Contact;
+pub use email::{EmailAddress, EmailAddressError};
+pub use event::Event;
+pub use otp::{OtpBinding, OtpFactor, OtpProof};
+pub use phone::{PhoneNumber, PhoneNumberError};
+pub use state::{Kind, Membership, Person, User, UserState};
+
+use crate::{
+    access::{Role, Scope},
+    base::{Aggregate, Decision, FactorId, OrgId, SchemaId, Timestamp, TokenId},
+    code::{Attempt, Digest, IssuedCode, Miss},
+};
+use serde::{Deserialize, Serialize};
+
+/// The two channels that a code can be sent over; contact data and OTP factors have one rule for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A phone number, reached by SMS.
+    Sms,
+    /// An e-mail address.
+    Email,
+}
+
+/// Where a code is sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Destination {
+    /// By SMS.
+    Phone(PhoneNumber),
+    /// By e-mail.
+    Email(EmailAddress),
+}
+
+impl Destination {
+    /// The channel that reaches this destination.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Phone(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
+
+    /// Number or address as it is sent to.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Phone(number) => number.as_str(),
+            Self::Email(address) => address.as_str(),
+        }
+    }
+
+    /// The one form that look-ups, limits and digests use.
+    pub fn canonical(&self) -> String {
+        match self {
+            Self::Phone(number) => number.as_str().to_owned(),
+            Self::Email(address) => address.canonical(),
+        }
+    }
+
+    /// Takes over a destination that was parsed before.
+    pub fn from_trusted(channel: Channel, text: &str) -> Self {
+        match channel {
+            Channel::Sms => Self::Phone(PhoneNumber::from_trusted(text)),
+            Channel::Email => Self::Email(EmailAddress::from_trusted(text)),
+        }
+    }
+}
+
+/// How a new destination becomes verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The caller vouches for it.
+    Vouched,
+    /// By entering this code.
+    Code(IssuedCode),
+}
+
+/// What can be asked of a user.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Creates the user.
+    Create {
+        /// The owner.
+        org: OrgId,
+        /// Person or program.
+        kind: Kind,
+        /// The schema that `data` follows; none is the built-in one (any JSON object).
+        schema: Option<SchemaId>,
+        /// Data under the schema.
+        data: Map<String, Value>,
+    },
+    /// Replaces the user's data as a whole.
+    SetData(Map<String, Value>),
+    /// Ends sign-in until activated.
+    Deactivate,
+    /// Ends a deactivation.
+    Activate,
+    /// Ends sign-in until unlocked.
+    Lock,
+    /// Ends a lock.
+    Unlock,
+    /// Removes the user with everything that is personal.
+    Delete,
+    /// Sets the contact phone or e-mail.
+    SetContact {
+        /// The new value.
+        destination: Destination,
+        /// How it becomes verified.
+        proof: Proof,
+    },
+    /// Enters the code for the contact phone or e-mail.
+    VerifyContact {
+        /// Which contact.
+        channel: Channel,
+        /// What was entered.
+        attempt: Attempt,
+    },
+    /// Replaces the waiting code of the contact phone or e-mail.
+    ResendContact {
+        /// Which contact.
+        channel: Channel,
+        /// The new code.
+        code: IssuedCode,
+        /// Whether a code must be waiting already (v3), or an unverified value suffices (v1).
+        only_pending: bool,
+    },
+    /// Removes the contact phone or e-mail, and the factor bound to it.
+    RemoveContact(Channel),
+    /// Registers an OTP factor with a number or address of its own; repeating a pending one renews its code.
+    AddOtp {
+        /// Id for a new factor.
+        id: FactorId,
+        /// Where its codes will go.
+        destination: Destination,
+        /// How the destination becomes verified.
+        proof: Proof,
+    },
+    /// Enters the registration code of an OTP factor.
+    VerifyOtp {
+        /// Which channel's factor.
+        channel: Channel,
+        /// Which factor.
+        id: FactorId,
+        /// What was entered.
+        attempt: Attempt,
+    },
+    /// Removes an OTP factor, pending or not.
+    RemoveOtp {
+        /// Which channel's factor.
+        channel: Channel,
+        /// Which factor.
+        id: FactorId,
+    },
+    /// Switches on the factor that is bound to the verified contact (auth v1, user v2).
+    AddBoundOtp {
+        /// Id for the factor.
+        id: FactorId,
+        /// Which contact.
+        channel: Channel,
+    },
+    /// Switches the bound factor off.
+    RemoveBoundOtp(Channel),
+    /// Removes registrations whose code expired a day ago.
+    ForgetStaleOtps,
+    /// Gives the user roles in a scope; an empty list takes them away.
+    SetRoles {
+        /// Where they hold.
+        scope: Scope,
+        /// The complete set.
+        roles: Vec<Role>,
+    },
+    /// Adds a personal access token.
+    AddToken {
+        /// Its id.
+        id: TokenId,
+        /// SHA-256 of the token.
+        digest: Digest,
+        /// When it ends.
+        expires: Timestamp,
+        /// Tokens that the user has already (looked up; tokens are not part of the state).
+        existing: usize,
+    },
+    /// Removes a personal access token.
+    RemoveToken {
+        /// Its id.
+        id: TokenId,
+        /// Whether the user has it (looked up).
+        exists: bool,
+    },
+}
+
+/// Why a command was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The id is in use.
+    #[error("the user exists already")]
+    AlreadyExists,
+    /// No such user, or it was deleted.
+    #[error("there is no such user")]
+    NotFound,
+    /// Deactivating needs an active user.
+    #[error("the user is not active")]
+    NotActive,
+    /// Activating needs an inactive user.
+    #[error("the user is not inactive")]
+    NotInactive,
+    /// It is locked already.
+    #[error("the user is locked already")]
+    AlreadyLocked,
+    /// It is not locked.
+    #[error("the user is not locked")]
+    NotLocked,
+    /// The contact is not set.
+    #[error("the user has no such contact")]
+    ContactMissing(Channel),
+    /// The contact is verified already.
+    #[error("the contact is verified already")]
+    ContactVerified(Channel),
+    /// No code is waiting.
+    #[error("no code is waiting")]
+    NoCode,
+    /// The code was not accepted.
+    #[error("the code was not accepted")]
+    Code(Miss),
+    /// No such factor.
+    #[error("there is no such factor")]
+    FactorNotFound(Channel),
+    /// The factor is there and verified.
+    #[error("the factor is set up already")]
+    FactorExists(Channel),
+    /// Binding needs a verified contact.
+    #[error("the contact is not verified")]
+    ContactUnverified(Channel),
+    /// No further factor of this kind.
+    #[error("the user has the most factors of this kind that are allowed")]
+    TooManyFactors,
+    /// No further token.
+    #[error("the user has the most tokens that are allowed")]
+    TooManyTokens,
+    /// The expiry is not in the future.
+    #[error("the expiry is in the past")]
+    ExpiryPast,
+    /// No such token.
+    #[error("there is no such token")]
+    TokenNotFound,
+}
+
+/// A user's decisions.
+pub type UserDecision = Decision<Event, Refusal>;
+
+impl Aggregate for User {
+    const KIND: &'static str = "user";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command, now: Timestamp) -> UserDecision {
+        let (person, command) = match (self, command) {
+            (
+                Self::Absent,
+                Command::Create {
+                    org,
+                    kind,
+                    schema,
+                    data,
+                },
+            ) => {
+                return lifecycle::create(org, kind, schema, data);
+            }
+            (Self::Absent, _) => return Decision::refuse(Refusal::NotFound),
+            (Self::Present(_), Command::Create { .. }) => return Decision::refuse(Refusal::AlreadyExists),
+            (Self::Present(person), command) => (person, command),
+        };
+        match command {
+            Command::Create { .. } => Decision::refuse(Refusal::AlreadyExists),
+            Command::SetData(data) => lifecycle::set_data(person, data),
+            Command::Deactivate => lifecycle::deactivate(person),
+            Command::Activate => lifecycle::activate(person),
+            Command::Lock => lifecycle::lock(person),
+            Command::Unlock => lifecycle::unlock(person),
+            Command::Delete => Decision::accept([Event::UserDeleted]),
+            Command::SetContact { destination, proof } => contact::set(person, destination, proof),
+            Command::VerifyContact { channel, attempt } => contact::verify(person, channel, &attempt, now),
+            Command::ResendContact {
+                channel,
+                code,
+                only_pending,
+            } => contact::resend(person, channel, code, only_pending),
+            Command::RemoveContact(channel) => contact::remove(person, channel),
+            Command::AddOtp {
+                id,
+                destination,
+                proof,
+            } => otp::add(person, id, destination, proof),
+            Command::VerifyOtp { channel, id, attempt } => otp::verify(person, channel, id, &attempt, now),
+            Command::RemoveOtp { channel, id } => otp::remove(person, channel, id),
+            Command::AddBoundOtp { id, channel } => otp::add_bound(person, id, channel),
+            Command::RemoveBoundOtp(channel) => otp::remove_bound(person, channel),
+            Command::ForgetStaleOtps => otp::forget_stale(person, now),
+            Command::SetRoles { scope, roles } => lifecycle::set_roles(person, scope, roles),
+            Command::AddToken {
+                id,
+                digest,
+                expires,
+                existing,
+            } => token::add(id, digest, expires, existing, now),
+            Command::RemoveToken { id, exists } => token::remove(id, exists),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event, at: Timestamp) {
+        state::evolve(self, event, at);
+    }
+}

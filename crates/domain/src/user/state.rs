@@ -1,0 +1,302 @@
+//! What is so about a user after its events: everything that the next command needs, and nothing else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Channel, Contact, Destination, Event, OtpBinding, OtpFactor, OtpProof};
+use crate::{
+    access::{Role, Scope},
+    base::{FactorId, OrgId, SchemaId, Timestamp},
+};
+
+/// A user, or the place where one could be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum User {
+    /// Never created, or deleted.
+    #[default]
+    Absent,
+    /// Somebody.
+    Present(Box<Person>),
+}
+
+/// Person or program; decides only how auth v1 shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A person.
+    Human,
+    /// A program.
+    Machine,
+}
+
+/// Roles of a user in one scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Where they hold.
+    pub scope: Scope,
+    /// Which.
+    pub roles: Vec<Role>,
+}
+
+/// The state of a user that exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Person {
+    /// The owner.
+    pub org: OrgId,
+    /// Person or program.
+    pub kind: Kind,
+    /// False between deactivation and activation.
+    pub active: bool,
+    /// True between lock and unlock.
+    pub locked: bool,
+    /// The schema that `data` follows; none is the built-in one.
+    pub schema: Option<SchemaId>,
+    /// Data under the schema.
+    pub data: Map<String, Value>,
+    /// Contact phone.
+    pub phone: Option<Contact>,
+    /// Contact e-mail.
+    pub email: Option<Contact>,
+    /// OTP factors of both channels, oldest first.
+    pub otps: Vec<OtpFactor>,
+    /// Roles by scope.
+    pub memberships: Vec<Membership>,
+}
+
+/// The one state that is reported: locked covers inactive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserState {
+    /// May sign in.
+    Active,
+    /// Deactivated.
+    Inactive,
+    /// Locked, whether active or not.
+    Locked,
+}
+
+impl User {
+    /// The state of a user that exists.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Absent => None,
+            Self::Present(person) => Some(person),
+        }
+    }
+}
+
+impl Person {
+    /// A user as it is right after creation.
+    pub fn new(org: OrgId, kind: Kind, schema: Option<SchemaId>, data: Map<String, Value>) -> Self {
+        Self {
+            org,
+            kind,
+            active: true,
+            locked: false,
+            schema,
+            data,
+            phone: None,
+            email: None,
+            otps: Vec::new(),
+            memberships: Vec::new(),
+        }
+    }
+
+    /// The reported state.
+    pub fn state(&self) -> UserState {
+        match (self.locked, self.active) {
+            (true, _) => UserState::Locked,
+            (false, true) => UserState::Active,
+            (false, false) => UserState::Inactive,
+        }
+    }
+
+    /// Contact phone or e-mail.
+    pub fn contact(&self, channel: Channel) -> Option<&Contact> {
+        match channel {
+            Channel::Sms => self.phone.as_ref(),
+            Channel::Email => self.email.as_ref(),
+        }
+    }
+
+    fn contact_mut(&mut self, channel: Channel) -> &mut Option<Contact> {
+        match channel {
+            Channel::Sms => &mut self.phone,
+            Channel::Email => &mut self.email,
+        }
+    }
+
+    /// The OTP factor with this id on this channel.
+    pub fn otp(&self, channel: Channel, id: &FactorId) -> Option<&OtpFactor> {
+        self.otps.iter().find(|f| f.channel == channel && f.id == *id)
+    }
+
+    fn otp_mut(&mut self, id: &FactorId) -> Option<&mut OtpFactor> {
+        self.otps.iter_mut().find(|f| f.id == *id)
+    }
+
+    /// The OTP factor that is bound to the contact of this channel.
+    pub fn bound_otp(&self, channel: Channel) -> Option<&OtpFactor> {
+        self.otps
+            .iter()
+            .find(|f| f.channel == channel && f.binding == OtpBinding::Contact)
+    }
+
+    /// The OTP factor with a destination of its own that equals this one.
+    pub fn own_otp(&self, destination: &Destination) -> Option<&OtpFactor> {
+        self.otps
+            .iter()
+            .find(|f| matches!(&f.binding, OtpBinding::Own(own) if own == destination))
+    }
+
+    /// Where the codes of a factor go: its own destination, or the contact's.
+    pub fn otp_destination<'a>(&'a self, factor: &'a OtpFactor) -> Option<&'a Destination> {
+        match &factor.binding {
+            OtpBinding::Own(destination) => Some(destination),
+            OtpBinding::Contact => self.contact(factor.channel).map(|c| &c.destination),
+        }
+    }
+
+    /// Whether a factor can be used to sign in: verified, and if bound, its contact is verified now.
+    pub fn otp_ready(&self, factor: &OtpFactor) -> bool {
+        match factor.binding {
+            OtpBinding::Own(_) => factor.proof == OtpProof::Verified,
+            OtpBinding::Contact => self.contact(factor.channel).is_some_and(|c| c.verified),
+        }
+    }
+}
+
+pub(super) fn evolve(user: &mut User, event: &Event, at: Timestamp) {
+    match (&mut *user, event) {
+        (
+            _,
+            Event::UserCreated {
+                org,
+                kind,
+                schema,
+                data,
+            },
+        ) => {
+            let data = data.known().cloned().unwrap_or_default();
+            *user = User::Present(Box::new(Person::new(org.clone(), *kind, schema.clone(), data)));
+        }
+        (_, Event::UserDeleted) => *user = User::Absent,
+        (User::Present(person), event) => evolve_person(person, event, at),
+        (User::Absent, _) => {}
+    }
+}
+
+fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
+    match event {
+        Event::DataChanged { data } => person.data = data.known().cloned().unwrap_or_default(),
+        Event::UserDeactivated => person.active = false,
+        Event::UserActivated => person.active = true,
+        Event::UserLocked => person.locked = true,
+        Event::UserUnlocked => person.locked = false,
+        Event::RolesChanged { scope, roles } => {
+            person.memberships.retain(|m| m.scope != *scope);
+            if !roles.is_empty() {
+                person.memberships.push(Membership {
+                    scope: scope.clone(),
+                    roles: roles.clone(),
+                });
+            }
+        }
+        Event::ContactChanged { .. }
+        | Event::ContactCodeIssued { .. }
+        | Event::ContactCheckFailed { .. }
+        | Event::ContactVerified { .. }
+        | Event::ContactRemoved { .. } => evolve_contact(person, event),
+        Event::OtpAdded { .. }
+        | Event::OtpBound { .. }
+        | Event::OtpCodeIssued { .. }
+        | Event::OtpCheckFailed { .. }
+        | Event::OtpVerified { .. }
+        | Event::OtpRemoved { .. } => evolve_otp(person, event, at),
+        Event::UserCreated { .. }
+        | Event::UserDeleted
+        | Event::TokenAdded { .. }
+        | Event::TokenRemoved { .. } => {}
+    }
+}
+
+fn evolve_contact(person: &mut Person, event: &Event) {
+    match event {
+        Event::ContactChanged { channel, destination } => {
+            *person.contact_mut(*channel) = destination.known().map(|d| Contact {
+                destination: d.clone(),
+                verified: false,
+                code: None,
+            });
+        }
+        Event::ContactCodeIssued { channel, code } => {
+            if let Some(contact) = person.contact_mut(*channel) {
+                contact.code = Some(code.clone());
+            }
+        }
+        Event::ContactCheckFailed { channel } => {
+            if let Some(code) = person
+                .contact_mut(*channel)
+                .as_mut()
+                .and_then(|c| c.code.as_mut())
+            {
+                code.tries = code.tries.saturating_sub(1);
+            }
+        }
+        Event::ContactVerified { channel } => {
+            if let Some(contact) = person.contact_mut(*channel) {
+                contact.verified = true;
+                contact.code = None;
+            }
+        }
+        Event::ContactRemoved { channel } => *person.contact_mut(*channel) = None,
+        _ => {}
+    }
+}
+
+fn evolve_otp(person: &mut Person, event: &Event, at: Timestamp) {
+    match event {
+        Event::OtpAdded {
+            id,
+            channel,
+            destination,
+        } => {
+            if let Some(destination) = destination.known() {
+                person.otps.push(OtpFactor {
+                    id: id.clone(),
+                    channel: *channel,
+                    binding: OtpBinding::Own(destination.clone()),
+                    proof: OtpProof::Verified,
+                    added: at,
+                });
+            }
+        }
+        Event::OtpBound { id, channel } => person.otps.push(OtpFactor {
+            id: id.clone(),
+            channel: *channel,
+            binding: OtpBinding::Contact,
+            proof: OtpProof::Verified,
+            added: at,
+        }),
+        Event::OtpCodeIssued { id, code, .. } => {
+            if let Some(factor) = person.otp_mut(id) {
+                factor.proof = OtpProof::Pending(code.clone());
+            }
+        }
+        Event::OtpCheckFailed { id, .. } => {
+            if let Some(OtpFactor {
+                proof: OtpProof::Pending(code),
+                ..
+            }) = person.otp_mut(id)
+            {
+                code.tries = code.tries.saturating_sub(1);
+            }
+        }
+        Event::OtpVerified { id, .. } => {
+            if let Some(factor) = person.otp_mut(id) {
+                factor.proof = OtpProof::Verified;
+            }
+        }
+        Event::OtpRemoved { id, .. } => person.otps.retain(|f| f.id != *id),
+        _ => {}
+    }
+}
