@@ -1,1 +1,23 @@
-//! proto
+//! The contract as Rust types: messages, service traits, method table, validators; knows nothing of the server.
+
+mod generated {
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        missing_debug_implementations,
+        unused_qualifications,
+        rustdoc::all,
+        clippy::all,
+        clippy::pedantic
+    )]
+    include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+}
+pub mod rpc;
+pub mod validate;
+pub mod wkt;
+
+pub use generated::*;
+
+/// All our files and what they import, as an encoded `google.protobuf.FileDescriptorSet` with the comments of the
+/// sources: food for server reflection and for an `OpenAPI` document.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

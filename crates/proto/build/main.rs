@@ -1,0 +1,128 @@
+//! Turns the `.proto` files into everything the server knows about its contract: messages, JSON mapping,
+//! service traits, the method table, validators and the field setters of the HTTP/JSON form.
+
+#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+
+mod fields;
+mod methods;
+mod names;
+mod rules;
+mod services;
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use prost_reflect::DescriptorPool;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Packages whose messages become Rust code. All others are needed at build time only.
+const OURS: [&str; 2] = ["zitadel", "merlon"];
+
+fn main() -> Result<()> {
+    println!("cargo::rerun-if-changed=proto");
+    println!("cargo::rerun-if-changed=build");
+    let root = Path::new("proto");
+    let mut files = Vec::new();
+    collect(root, root, &mut files)?;
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([root])?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(files)?;
+    let encoded = compiler.encode_file_descriptor_set();
+    let pool = compiler.descriptor_pool();
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), &encoded)?;
+
+    let mut set = compiler.file_descriptor_set();
+    set.file
+        .retain(|file| is_ours(file.package()) || file.package() == "google.protobuf");
+    prost_build::Config::new()
+        .out_dir(&out)
+        .compile_well_known_types()
+        .extern_path(".google.protobuf", "crate::wkt")
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com")
+        .bytes(["."])
+        .include_file("mod.rs")
+        .service_generator(Box::new(services::Traits))
+        .compile_fds(set)?;
+    json(&encoded, &pool, &out)?;
+
+    fs::write(out.join("methods.rs"), methods::table(&pool)?)?;
+    fs::write(out.join("rules.rs"), rules::validators(&pool)?)?;
+    fs::write(out.join("fields.rs"), fields::setters(&pool)?)?;
+    Ok(())
+}
+
+/// Generates the proto3 JSON mapping and puts it beside the messages it belongs to.
+fn json(encoded: &[u8], pool: &DescriptorPool, out: &Path) -> Result<()> {
+    pbjson_build::Builder::new()
+        .register_descriptors(encoded)?
+        .ignore_unknown_fields()
+        .extern_path(".google.protobuf", "crate::wkt")
+        .out_dir(out)
+        .build(&OURS.map(|package| format!(".{package}")))?;
+    let mut packages: Vec<String> = pool.files().map(|file| file.package_name().to_owned()).collect();
+    packages.sort();
+    packages.dedup();
+    for package in packages.iter().filter(|package| is_ours(package)) {
+        let serde = out.join(format!("{package}.serde.rs"));
+        let target = out.join(format!("{package}.rs"));
+        if serde.exists() && target.exists() {
+            let text = fs::read_to_string(&target)? + &accept_null(&fs::read_to_string(&serde)?);
+            fs::write(target, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets `null` stand for an absent scalar, list or enum value, as protobuf's JSON mapping wants it.
+fn accept_null(serde: &str) -> String {
+    let number = "map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0";
+    let absent = "map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|number| number.0).unwrap_or_default()";
+    let serde = serde
+        .replace(
+            "Some(map_.next_value()?)",
+            "Some(map_.next_value::<::std::option::Option<_>>()?.unwrap_or_default())",
+        )
+        .replace(&format!("Some({number})"), &format!("Some({absent})"));
+    let mut text = String::with_capacity(serde.len());
+    for line in serde.lines() {
+        let value = line
+            .split_once("Some(map_.next_value::<")
+            .and_then(|(head, rest)| rest.strip_suffix(">()? as i32);").map(|path| (head, path)));
+        match value {
+            Some((head, path)) => text.push_str(&format!(
+                "{head}Some(map_.next_value::<::std::option::Option<{path}>>()?.map_or(0, |value| value as i32));"
+            )),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn is_ours(package: &str) -> bool {
+    OURS.iter().any(|ours| {
+        package
+            .strip_prefix(ours)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path.strip_prefix(root)?.to_owned());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! What a call is made of, whatever carries it: the method table, erased services, their input and their status.
+
+mod field;
+mod method;
+mod service;
+mod status;
+
+pub use field::{FieldError, Fields};
+pub use method::{Body, HttpRule, METHODS, MethodInfo, Segment, method};
+pub use service::{CallFuture, Dispatch, Input, Params, Request, Response, Service};
+pub(crate) use service::{unary, unknown};
+pub use status::{Any, BadRequest, Code, FieldViolation, RetryInfo, Status};

@@ -1,0 +1,214 @@
+//! Services without their types: how bytes of any wire form become a typed call and its answer bytes again.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Body, Fields, METHODS, MethodInfo, Status};
+use crate::validate::Validate;
+
+/// What every request message can do.
+pub trait Request: Message + Default + DeserializeOwned + Validate + Fields + 'static {}
+impl<T: Message + Default + DeserializeOwned + Validate + Fields + 'static> Request for T {}
+
+/// What every response message can do.
+pub trait Response: Message + Serialize + 'static {}
+impl<T: Message + Serialize + 'static> Response for T {}
+
+/// The encoded answer of a call.
+pub type CallFuture = Pin<Box<dyn Future<Output = Result<Bytes, Status>> + Send>>;
+
+/// The undecoded input of a call; the answer is encoded alike.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A protobuf message.
+    Proto(Bytes),
+    /// A JSON message; empty means no field is set.
+    Json(&'a [u8]),
+    /// The HTTP/JSON form: a body as the rule of the method says, and parameters.
+    Rest(&'a [u8], &'a Params<'a>),
+}
+
+/// The parameters of the HTTP/JSON form, percent-decoded.
+#[derive(Debug, Default)]
+pub struct Params<'a> {
+    /// Path variables by field path. They win over the body.
+    pub path: Vec<(&'static [&'static str], Cow<'a, str>)>,
+    /// Query parameters in order, names dotted for fields of fields. Ignored when the body is the whole request.
+    pub query: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// A service as the dispatch table holds it: decodes, validates, calls, encodes.
+pub trait Dispatch<C>: Send + Sync {
+    /// Calls the method. `info` must be an entry of this service; the call fails with Unimplemented otherwise.
+    fn call(&self, info: &'static MethodInfo, cx: C, input: Input<'_>) -> CallFuture;
+}
+
+/// A service ready to be served, made by the generated constructor beside its trait.
+pub struct Service<C> {
+    name: &'static str,
+    dispatch: Arc<dyn Dispatch<C>>,
+}
+
+impl<C> Service<C> {
+    pub(crate) fn new(name: &'static str, dispatch: Arc<dyn Dispatch<C>>) -> Self {
+        Self { name, dispatch }
+    }
+
+    /// `package.Service`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The methods of this service, sorted by path.
+    pub fn methods(&self) -> impl Iterator<Item = &'static MethodInfo> {
+        let name = self.name;
+        METHODS.iter().filter(move |info| info.service == name)
+    }
+
+    /// The erased service.
+    pub fn dispatch(&self) -> &Arc<dyn Dispatch<C>> {
+        &self.dispatch
+    }
+}
+
+impl<C> Clone for Service<C> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name,
+            dispatch: Arc::clone(&self.dispatch),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Service<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Service").field(&self.name).finish()
+    }
+}
+
+/// Decodes and validates the input, calls, encodes the answer in the form of the input.
+pub(crate) fn unary<Req, Res, F, Fut>(info: &'static MethodInfo, input: Input<'_>, call: F) -> CallFuture
+where
+    Req: Request,
+    Res: Response,
+    F: FnOnce(Req) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Res, Status>> + Send + 'static,
+{
+    let proto = matches!(input, Input::Proto(_));
+    let request = match decode::<Req>(info, input) {
+        Ok(request) => request,
+        Err(status) => return Box::pin(ready(Err(status))),
+    };
+    if let Err(invalid) = request.validate() {
+        return Box::pin(ready(Err(Status::invalid_argument(invalid.to_string()))));
+    }
+    let answer = call(request);
+    Box::pin(async move {
+        let answer = answer.await?;
+        if proto {
+            Ok(answer.encode_to_vec().into())
+        } else {
+            to_json(&answer)
+        }
+    })
+}
+
+/// The answer to a method that is not of this service.
+pub(crate) fn unknown(info: &'static MethodInfo) -> CallFuture {
+    Box::pin(ready(Err(Status::not_implemented(info.name))))
+}
+
+fn to_json<T: Serialize>(answer: &T) -> Result<Bytes, Status> {
+    let encoded = serde_json::to_vec(answer).map(Bytes::from);
+    encoded.map_err(|error| {
+        Status::new(
+            super::Code::Internal,
+            format!("the answer has no JSON form: {error}"),
+        )
+    })
+}
+
+fn decode<Req: Request>(info: &MethodInfo, input: Input<'_>) -> Result<Req, Status> {
+    match input {
+        Input::Proto(bytes) => Req::decode(bytes).map_err(|error| {
+            Status::invalid_argument(format!("the request is no valid {}: {error}", info.input))
+        }),
+        Input::Json(body) => json(body),
+        Input::Rest(body, params) => rest(info, body, params),
+    }
+}
+
+fn rest<Req: Request>(info: &MethodInfo, body: &[u8], params: &Params<'_>) -> Result<Req, Status> {
+    let selector = info.http.as_ref().map_or(&Body::All, |rule| &rule.body);
+    let mut request = match selector {
+        Body::All => json(body)?,
+        Body::None => Req::default(),
+        Body::Field(name) => {
+            let mut request = Req::default();
+            request
+                .set_body(name, body)
+                .map_err(|error| malformed(&error.to_string(), Some(name)))?;
+            request
+        }
+    };
+    if *selector != Body::All {
+        for (name, value) in &params.query {
+            set_parameter(&mut request, name, value)?;
+        }
+    }
+    for (path, value) in &params.path {
+        request
+            .set_field(path, value)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    }
+    Ok(request)
+}
+
+/// Deeper names than any field of the contract are unknown by definition.
+const DEEPEST_NAME: usize = 16;
+
+fn set_parameter<Req: Request>(request: &mut Req, name: &str, value: &str) -> Result<(), Status> {
+    let mut path = [""; DEEPEST_NAME];
+    let mut length = 0;
+    for part in name.split('.') {
+        let Some(slot) = path.get_mut(length) else {
+            return Ok(());
+        };
+        *slot = part;
+        length += 1;
+    }
+    let path = path.get(..length).unwrap_or_default();
+    let wrong = |error| Status::invalid_argument(format!("query parameter {name}: {error}"));
+    request.set_field(path, value).map_err(wrong)
+}
+
+fn json<Req: Request>(body: &[u8]) -> Result<Req, Status> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Req::default());
+    }
+    serde_json::from_slice(body).map_err(|error| located::<Req>(body, &error))
+}
+
+/// Reads the body once more to learn in which field the error is: only failures pay for it.
+fn located<Req: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Status {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let path = serde_path_to_error::deserialize::<_, Req>(&mut deserializer)
+        .err()
+        .map(|error| error.path().to_string());
+    malformed(&error.to_string(), path.as_deref().filter(|path| *path != "."))
+}
+
+fn malformed(error: &str, field: Option<&str>) -> Status {
+    Status::invalid_argument(match field {
+        Some(field) => format!("malformed JSON in {field}: {error}"),
+        None => format!("malformed JSON: {error}"),
+    })
+}
