@@ -1,0 +1,86 @@
+// What the tests share beside the clients themselves: the server under test, fresh test data,
+// plain REST calls and the inbox. Every test brings its own user, number and address.
+import assert from "node:assert/strict";
+import { randomInt, randomUUID } from "node:crypto";
+
+function variable(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`set ${name}, or start clients/run.sh`);
+  return value.trim();
+}
+
+export const url = variable("MERLON_URL").replace(/\/$/, "");
+export const pat = variable("MERLON_PAT");
+
+/** A Swiss mobile number in E.164. */
+export const phone = () => `+417${randomInt(6, 10)}${String(randomInt(10_000_000)).padStart(7, "0")}`;
+
+/** An address of a domain that is reserved for examples. */
+export const email = () => `gigi-${randomUUID()}@example.com`;
+
+/** A code of the same length that is not `code`. */
+export const otherCode = (code) => code.slice(0, -1) + (code.endsWith("2") ? "3" : "2");
+
+/** One REST call; gives status, headers and the parsed body. A string body goes out as it is. */
+export async function rest(method, path, body, { token = pat, headers = {} } = {}) {
+  const answer = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: answer.status, headers: answer.headers, json, text };
+}
+
+/** A REST call that must succeed with this status; gives its body. */
+export async function ok(method, path, body, options = {}) {
+  const answer = await rest(method, path, body, options);
+  assert.equal(answer.status, options.status ?? 200, `${method} ${path}: ${answer.text}`);
+  assert.match(answer.headers.get("content-type"), /^application\/json/);
+  return answer.json;
+}
+
+/** The organisation of the automation user. */
+export async function organization() {
+  return (await ok("GET", "/auth/v1/users/me")).user.details.resourceOwner;
+}
+
+/** A fresh user without contact data. */
+export async function user() {
+  const path = `/resources/v3alpha/users?organization.orgId=${await organization()}`;
+  return (await ok("POST", path, {}, { status: 201 })).details.id;
+}
+
+/** A personal access token of that user. */
+export async function tokenOf(id) {
+  const answer = await ok("POST", `/v2/users/${id}/pats`, { expirationDate: "2099-01-01T00:00:00Z" });
+  assert.ok(answer.token && answer.tokenId && answer.creationDate);
+  return answer.token;
+}
+
+/** The newest message the inbox holds for a recipient, waiting for it for some seconds. */
+export async function message(recipient) {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+    const path = `/merlon/v1/inbox/messages?recipient=${encodeURIComponent(recipient)}`;
+    const { messages } = await ok("GET", path);
+    if (messages?.length) {
+      assert.equal(messages[0].recipient, recipient);
+      return messages[0];
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("no message arrived within ten seconds");
+}
+
+/** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second. */
+export const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6}|\.\d{9})?Z$/;

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Drives the published clients, unmodified, against a freshly built Merlon on an empty data
+# directory and a free port. Prints "N passed, N failed" last; the exit code says the same.
+#
+#   MERLON_BIN                 the server to test; by default it is built from this checkout
+#   MERLON_CLIENTS_TARGET_DIR  where the Rust clients are built
+set -euo pipefail
+cd "$(dirname "$0")"
+
+root=$(cd .. && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+clients_target=${MERLON_CLIENTS_TARGET_DIR:-$target/clients}
+if [ -z "${MERLON_BIN:-}" ]; then
+    (cd "$root" && cargo build --locked --package server)
+    MERLON_BIN=$target/debug/merlon
+fi
+
+work=$(mktemp -d)
+server=
+finish() {
+    [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+"$MERLON_BIN" start --data "$work/data" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
+server=$!
+for _ in $(seq 300); do
+    MERLON_URL=$(sed -n 's/^ready \(http:\/\/.*\)$/\1/p' "$work/out")
+    [ -z "$MERLON_URL" ] || break
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.1
+done
+if [ -z "$MERLON_URL" ]; then
+    echo "merlon did not get ready:" >&2
+    cat "$work/out" "$work/err" >&2
+    exit 1
+fi
+MERLON_PAT=$(cat "$work/data/automation.pat")
+export MERLON_URL MERLON_PAT
+
+passed=0 failed=0
+
+# count FILE PASSED_PATTERN FAILED_PATTERN STATUS: adds the sums of the numbers that follow the
+# patterns; a run that failed without reporting a failed test counts as one.
+count() {
+    local ok bad
+    ok=$(sed -n "s/$2/\1/p" "$1" | awk '{ n += $1 } END { print n + 0 }')
+    bad=$(sed -n "s/$3/\1/p" "$1" | awk '{ n += $1 } END { print n + 0 }')
+    if [ "$bad" -eq 0 ] && { [ "$4" -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
+    passed=$((passed + ok)) failed=$((failed + bad))
+}
+
+rust() {
+    local status=0
+    echo "== $1"
+    (cd "$1" && CARGO_TARGET_DIR=$clients_target cargo test --locked) 2>&1 | tee "$work/$1.log" || status=1
+    count "$work/$1.log" '^test result: .* \([0-9]*\) passed; .*$' '^test result: .* \([0-9]*\) failed; .*$' "$status"
+}
+
+npm_() {
+    local status=0
+    echo "== npm"
+    (cd npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
+        node --test --test-reporter=spec --test-reporter-destination=stdout \
+            --test-reporter=tap --test-reporter-destination="$work/npm.tap" tests/*.test.js) || status=1
+    touch "$work/npm.tap"
+    count "$work/npm.tap" '^# pass \([0-9]*\)$' '^# fail \([0-9]*\)$' "$status"
+}
+
+rust rust-v3alpha-2024-06
+rust rust-v3alpha-resources
+npm_
+
+if ! kill -0 "$server" 2>/dev/null; then
+    echo "merlon ended during the tests:" >&2
+    cat "$work/err" >&2
+    failed=$((failed + 1))
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,384 @@
+//! How generation resources spells the calls of the shared tests. Each method makes one call and
+//! checks that the details of the answer are filled.
+
+use serde_json::Value;
+use tonic::Status;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use zitadel::api::zitadel::object::v3alpha::{Organization, OwnerType, organization};
+use zitadel::api::zitadel::resources::object::v3alpha::Details;
+pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_email_code_request::Verification as ResendEmail;
+pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_phone_code_request::Verification as ResendPhone;
+pub use zitadel::api::zitadel::resources::user::v3alpha::set_email::Verification as EmailMode;
+pub use zitadel::api::zitadel::resources::user::v3alpha::set_phone::Verification as PhoneMode;
+use zitadel::api::zitadel::resources::user::v3alpha::zitadel_users_client::ZitadelUsersClient;
+pub use zitadel::api::zitadel::resources::user::v3alpha::*;
+
+use crate::shared::{Bearer, Server};
+
+/// A client of this generation and the organisation it works in.
+pub struct Api {
+    client: ZitadelUsersClient<InterceptedService<Channel, Bearer>>,
+    org: String,
+}
+
+/// What a new user brings; by default nothing.
+#[derive(Default)]
+pub struct NewUser {
+    pub id: Option<String>,
+    pub schema_id: String,
+    pub contact: Option<SetContact>,
+    pub data: Option<Value>,
+}
+
+/// What creating answers.
+#[derive(Debug)]
+pub struct Created {
+    pub id: String,
+    pub email_code: Option<String>,
+    pub phone_code: Option<String>,
+}
+
+/// A user as read; `stamp` changes with every event.
+#[derive(Debug)]
+pub struct View {
+    pub state: State,
+    pub data: Value,
+    pub contact: Contact,
+    pub authenticators: Authenticators,
+    pub stamp: String,
+}
+
+type Code = Option<String>;
+
+impl Api {
+    pub async fn new(server: &Server, bearer: Bearer) -> Self {
+        let client = ZitadelUsersClient::with_interceptor(server.channel().await, bearer);
+        Self {
+            client,
+            org: server.organization().await,
+        }
+    }
+
+    #[track_caller]
+    fn filled(&self, details: Option<Details>, user: &str) -> String {
+        let details = details.expect("details");
+        assert!(
+            !details.id.is_empty() && details.created.is_some() && details.changed.is_some(),
+            "{details:?}"
+        );
+        assert_eq!(details.id, user);
+        let owner = details.owner.expect("an owner");
+        assert_eq!(
+            (owner.r#type, owner.id.as_str()),
+            (OwnerType::Org as i32, self.org.as_str())
+        );
+        format!("{:?}", details.changed)
+    }
+
+    pub async fn create(&mut self, new: NewUser) -> Result<Created, Status> {
+        let request = CreateUserRequest {
+            instance: None,
+            organization: Some(Organization {
+                property: Some(organization::Property::OrgId(self.org.clone())),
+            }),
+            user: Some(CreateUser {
+                schema_id: new.schema_id,
+                data: new
+                    .data
+                    .map(|data| serde_json::from_value(data).expect("an object")),
+                contact: new.contact,
+                authenticators: None,
+                user_id: new.id,
+            }),
+        };
+        let answer = self.client.create_user(request).await?.into_inner();
+        let id = answer
+            .details
+            .as_ref()
+            .map(|details| details.id.clone())
+            .unwrap_or_default();
+        self.filled(answer.details, &id);
+        Ok(Created {
+            id,
+            email_code: answer.email_code,
+            phone_code: answer.phone_code,
+        })
+    }
+
+    pub async fn create_nowhere(&mut self) -> Result<(), Status> {
+        self.client
+            .create_user(CreateUserRequest {
+                user: Some(CreateUser::default()),
+                ..CreateUserRequest::default()
+            })
+            .await
+            .map(drop)
+    }
+
+    pub async fn get(&mut self, user: &str) -> Result<View, Status> {
+        let answer = self
+            .client
+            .get_user(GetUserRequest {
+                instance: None,
+                id: user.to_owned(),
+            })
+            .await?
+            .into_inner();
+        let read = answer.user.expect("a user");
+        Ok(View {
+            state: read.state(),
+            stamp: self.filled(read.details, user),
+            data: read
+                .data
+                .map_or(Value::Null, |data| serde_json::to_value(data).expect("JSON")),
+            contact: read.contact.unwrap_or_default(),
+            authenticators: read.authenticators.unwrap_or_default(),
+        })
+    }
+
+    pub async fn update(
+        &mut self,
+        user: &str,
+        contact: Option<SetContact>,
+        data: Option<Value>,
+    ) -> Result<(Code, Code), Status> {
+        let data = data.map(|data| serde_json::from_value(data).expect("an object"));
+        let request = PatchUserRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            user: Some(PatchUser {
+                contact,
+                schema_id: None,
+                data,
+            }),
+        };
+        let answer = self.client.patch_user(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok((answer.email_code, answer.phone_code))
+    }
+
+    pub async fn deactivate(&mut self, user: &str) -> Result<(), Status> {
+        let answer = self
+            .client
+            .deactivate_user(DeactivateUserRequest {
+                instance: None,
+                organization: None,
+                id: user.to_owned(),
+            })
+            .await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn activate(&mut self, user: &str) -> Result<(), Status> {
+        let answer = self
+            .client
+            .activate_user(ActivateUserRequest {
+                instance: None,
+                organization: None,
+                id: user.to_owned(),
+            })
+            .await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn lock(&mut self, user: &str) -> Result<(), Status> {
+        let answer = self
+            .client
+            .lock_user(LockUserRequest {
+                instance: None,
+                organization: None,
+                id: user.to_owned(),
+            })
+            .await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn unlock(&mut self, user: &str) -> Result<(), Status> {
+        let answer = self
+            .client
+            .unlock_user(UnlockUserRequest {
+                instance: None,
+                organization: None,
+                id: user.to_owned(),
+            })
+            .await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn delete(&mut self, user: &str) -> Result<(), Status> {
+        let answer = self
+            .client
+            .delete_user(DeleteUserRequest {
+                instance: None,
+                organization: None,
+                id: user.to_owned(),
+            })
+            .await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn set_email(&mut self, user: &str, email: Option<SetEmail>) -> Result<Code, Status> {
+        let request = SetContactEmailRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            email,
+        };
+        let answer = self.client.set_contact_email(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.verification_code)
+    }
+
+    pub async fn verify_email(&mut self, user: &str, code: &str) -> Result<(), Status> {
+        let request = VerifyContactEmailRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            verification_code: code.to_owned(),
+        };
+        let answer = self.client.verify_contact_email(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn resend_email(
+        &mut self,
+        user: &str,
+        verification: Option<ResendEmail>,
+    ) -> Result<Code, Status> {
+        let request = ResendContactEmailCodeRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            verification,
+        };
+        let answer = self.client.resend_contact_email_code(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.verification_code)
+    }
+
+    pub async fn set_phone(&mut self, user: &str, phone: Option<SetPhone>) -> Result<Code, Status> {
+        let request = SetContactPhoneRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            phone,
+        };
+        let answer = self.client.set_contact_phone(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.verification_code)
+    }
+
+    pub async fn verify_phone(&mut self, user: &str, code: &str) -> Result<(), Status> {
+        let request = VerifyContactPhoneRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            verification_code: code.to_owned(),
+        };
+        let answer = self.client.verify_contact_phone(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn resend_phone(
+        &mut self,
+        user: &str,
+        verification: Option<ResendPhone>,
+    ) -> Result<Code, Status> {
+        let request = ResendContactPhoneCodeRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            verification,
+        };
+        let answer = self.client.resend_contact_phone_code(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.verification_code)
+    }
+
+    pub async fn add_sms(&mut self, user: &str, phone: Option<SetPhone>) -> Result<(String, Code), Status> {
+        let request = AddOtpsmsAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            phone,
+        };
+        let answer = self.client.add_otpsms_authenticator(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok((answer.otp_sms_id, answer.verification_code))
+    }
+
+    pub async fn verify_sms(&mut self, user: &str, factor: &str, code: &str) -> Result<(), Status> {
+        let request = VerifyOtpsmsRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            otp_sms_id: factor.to_owned(),
+            code: code.to_owned(),
+        };
+        let answer = self.client.verify_otpsms_registration(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn remove_sms(&mut self, user: &str, factor: &str) -> Result<(), Status> {
+        let request = RemoveOtpsmsAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            otp_sms_id: factor.to_owned(),
+        };
+        let answer = self.client.remove_otpsms_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn add_mail(&mut self, user: &str, email: Option<SetEmail>) -> Result<(String, Code), Status> {
+        let request = AddOtpEmailAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            email,
+        };
+        let answer = self
+            .client
+            .add_otp_email_authenticator(request)
+            .await?
+            .into_inner();
+        self.filled(answer.details, user);
+        Ok((answer.otp_email_id, answer.verification_code))
+    }
+
+    pub async fn verify_mail(&mut self, user: &str, factor: &str, code: &str) -> Result<(), Status> {
+        let request = VerifyOtpEmailRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            otp_email_id: factor.to_owned(),
+            code: code.to_owned(),
+        };
+        let answer = self.client.verify_otp_email_registration(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn remove_mail(&mut self, user: &str, factor: &str) -> Result<(), Status> {
+        let request = RemoveOtpEmailAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            otp_email_id: factor.to_owned(),
+        };
+        let answer = self.client.remove_otp_email_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+}
