@@ -97,9 +97,13 @@ fn accept_null(serde: &str) -> String {
             .split_once("Some(map_.next_value::<")
             .and_then(|(head, rest)| rest.strip_suffix(">()? as i32);").map(|path| (head, path)));
         match value {
-            Some((head, path)) => text.push_str(&format!(
-                "{head}Some(map_.next_value::<::std::option::Option<{path}>>()?.map_or(0, |value| value as i32));"
-            )),
+            Some((head, path)) => {
+                let option = format!("::std::option::Option<{path}>");
+                text.push_str(head);
+                text.push_str("Some(map_.next_value::<");
+                text.push_str(&option);
+                text.push_str(">()?.map_or(0, |value| value as i32));");
+            }
             None => text.push_str(line),
         }
         text.push('\n');

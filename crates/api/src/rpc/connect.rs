@@ -1,0 +1,219 @@
+//! The one file that knows `connectrpc`: gRPC, gRPC-Web and Connect framing around [`Core`], with server reflection
+//! and gRPC health beside it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
+use connectrpc::dispatcher::{MethodDescriptor, RequestStream, StreamingResult, UnaryResult};
+use connectrpc::{
+    Chain, CodecFormat, ConnectError, ConnectRpcBody, ConnectRpcService, DeadlinePolicy, Dispatcher,
+    EncodedBody, ErrorCode, ErrorDetail, Limits, Payload as Encoded, RequestContext, Response as Answer,
+    Router,
+};
+use connectrpc_health::StaticChecker;
+use connectrpc_reflection::Reflector;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use proto::rpc::{Code, Status};
+use tokio::time::Instant;
+use tower::Service;
+
+use super::core::{Core, Payload};
+use super::head::Origin;
+use super::{DEFAULT_DEADLINE, Gate, LONGEST_DEADLINE, MAX_BODY_BYTES, WiringError};
+
+/// The three framed wire forms.
+pub(super) struct Connect<G: Gate> {
+    inner: ConnectRpcService<Chain<Table<G>, Router>>,
+    health: Arc<StaticChecker>,
+}
+
+impl<G: Gate> Connect<G> {
+    /// Fails when the descriptors cannot be reflected.
+    pub(super) fn new(core: Arc<Core<G>>) -> Result<Self, WiringError> {
+        let mut services: Vec<&'static str> =
+            core.methods().iter().map(|method| method.info.service).collect();
+        services.dedup();
+        let reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET)
+            .map_err(|error| WiringError(format!("the descriptors cannot be reflected: {error}")))?
+            .with_services(services.iter().copied().chain(["grpc.health.v1.Health"]));
+        let router = connectrpc_reflection::install(Router::new(), reflector);
+        let (router, health) = connectrpc_health::install_static(router, services);
+        let limits = Limits::default()
+            .with_max_request_body_size(MAX_BODY_BYTES)
+            .with_max_message_size(MAX_BODY_BYTES);
+        let deadlines = DeadlinePolicy::new()
+            .with_default_timeout(DEFAULT_DEADLINE)
+            .with_max(LONGEST_DEADLINE);
+        let inner = ConnectRpcService::new(Chain(Table { core }, router))
+            .with_limits(limits)
+            .with_deadline_policy(deadlines);
+        Ok(Self { inner, health })
+    }
+
+    /// Whether the path is that of a method, reflection and health included.
+    pub(super) fn serves(&self, path: &str) -> bool {
+        path.strip_prefix('/')
+            .is_some_and(|path| self.inner.dispatcher().lookup(path).is_some())
+    }
+
+    /// Answers a request of one of the three forms.
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Framed>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let Ok(response) = self.inner.clone().call(request).await;
+        response.map(Framed)
+    }
+
+    /// Tells health checks that this server is about to stop.
+    pub(super) fn shut_down(&self) {
+        self.health.shutdown();
+    }
+}
+
+/// The body of a framed answer.
+pub(super) struct Framed(ConnectRpcBody);
+
+impl fmt::Debug for Framed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framed").finish_non_exhaustive()
+    }
+}
+
+impl Body for Framed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.get_mut().0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+struct Table<G: Gate> {
+    core: Arc<Core<G>>,
+}
+
+impl<G: Gate> Dispatcher for Table<G> {
+    fn lookup(&self, path: &str) -> Option<MethodDescriptor> {
+        self.core.find(path).map(|_| MethodDescriptor::unary(false))
+    }
+
+    fn call_unary(
+        &self,
+        path: &str,
+        cx: RequestContext,
+        request: Encoded,
+        format: CodecFormat,
+    ) -> UnaryResult {
+        let core = Arc::clone(&self.core);
+        let path = path.to_owned();
+        Box::pin(async move { call(&core, path, cx, &request, format).await })
+    }
+
+    fn call_server_streaming(&self, _: &str, _: RequestContext, _: Bytes, _: CodecFormat) -> StreamingResult {
+        Box::pin(async { Err(no_streams()) })
+    }
+
+    fn call_client_streaming(
+        &self,
+        _: &str,
+        _: RequestContext,
+        _: RequestStream,
+        _: CodecFormat,
+    ) -> UnaryResult {
+        Box::pin(async { Err(no_streams()) })
+    }
+
+    fn call_bidi_streaming(
+        &self,
+        _: &str,
+        _: RequestContext,
+        _: RequestStream,
+        _: CodecFormat,
+    ) -> StreamingResult {
+        Box::pin(async { Err(no_streams()) })
+    }
+}
+
+async fn call<G: Gate>(
+    core: &Core<G>,
+    path: String,
+    mut cx: RequestContext,
+    request: &Encoded,
+    format: CodecFormat,
+) -> Result<Answer<EncodedBody>, ConnectError> {
+    let Some(method) = core.find(&path) else {
+        return Err(ConnectError::unimplemented(format!("method {path} not found")));
+    };
+    let Some(origin) = cx.extensions_mut().remove::<Origin>() else {
+        return Err(ConnectError::internal("the request came in by no door"));
+    };
+    let bytes = request.encoded()?;
+    let payload = match format {
+        CodecFormat::Proto => Payload::Proto(bytes),
+        CodecFormat::Json => Payload::Json(bytes),
+        _ => return Err(ConnectError::unimplemented("unknown codec")),
+    };
+    let deadline = cx.deadline().map(Instant::from_std);
+    let head = origin.head(std::mem::take(cx.headers_mut()), path, deadline);
+    let answer = core.run(method, head, payload).await.map_err(error)?;
+    Ok(Answer::new(EncodedBody::from(answer)))
+}
+
+fn no_streams() -> ConnectError {
+    ConnectError::unimplemented("no method of this server streams")
+}
+
+/// A status as the three forms carry it.
+fn error(status: Status) -> ConnectError {
+    let headers = super::service::hints(&status);
+    let mut error = ConnectError::new(code(status.code), status.message).with_headers(headers);
+    for detail in &status.details {
+        error = error.with_detail(ErrorDetail {
+            type_url: detail.type_name().to_owned(),
+            value: Some(STANDARD_NO_PAD.encode(&detail.value)),
+            debug: None,
+        });
+    }
+    error
+}
+
+fn code(code: Code) -> ErrorCode {
+    match code {
+        Code::Canceled => ErrorCode::Canceled,
+        Code::Unknown => ErrorCode::Unknown,
+        Code::InvalidArgument => ErrorCode::InvalidArgument,
+        Code::DeadlineExceeded => ErrorCode::DeadlineExceeded,
+        Code::NotFound => ErrorCode::NotFound,
+        Code::AlreadyExists => ErrorCode::AlreadyExists,
+        Code::PermissionDenied => ErrorCode::PermissionDenied,
+        Code::ResourceExhausted => ErrorCode::ResourceExhausted,
+        Code::FailedPrecondition => ErrorCode::FailedPrecondition,
+        Code::Aborted => ErrorCode::Aborted,
+        Code::OutOfRange => ErrorCode::OutOfRange,
+        Code::Unimplemented => ErrorCode::Unimplemented,
+        Code::Internal => ErrorCode::Internal,
+        Code::Unavailable => ErrorCode::Unavailable,
+        Code::DataLoss => ErrorCode::DataLoss,
+        Code::Unauthenticated => ErrorCode::Unauthenticated,
+    }
+}
