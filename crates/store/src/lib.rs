@@ -1,1 +1,20 @@
-//! store
+//! Where everything is kept: the log of events, read models, outbox and budgets, behind one narrow waist over the
+//! database. It does not know who is asking, why, or any wire format.
+
+mod change;
+mod commit;
+mod db;
+mod error;
+mod log;
+pub mod read;
+
+pub mod budget;
+pub mod inbox;
+pub mod meta;
+pub mod outbox;
+
+pub use change::{Head, Step, Stored, Stream, Work};
+pub use commit::{Statement, Value, WriteSet};
+pub use db::{Param, Row, Snapshot, Store, StoreOptions};
+pub use error::{Error, Result};
+pub use log::{LoggedEvent, rebuild_matches};

@@ -43,6 +43,19 @@ macro_rules! ids {
             }
         }
 
+        impl From<&str> for $name {
+            /// As [`Self::from_trusted`].
+            fn from(text: &str) -> Self {
+                Self::from_trusted(text)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}({})", stringify!($name), self.0)

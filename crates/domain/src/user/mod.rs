@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 pub use contact::Contact;
 pub use email::{EmailAddress, EmailAddressError};
 pub use event::Event;
-pub use otp::{OtpBinding, OtpFactor, OtpProof};
+pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, User, UserState};
 

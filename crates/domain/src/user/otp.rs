@@ -10,7 +10,7 @@ use crate::{
 pub(super) const MOST_PER_CHANNEL: usize = 10;
 
 /// A pending registration is kept this long after its code expired.
-pub(super) const STALE_AFTER: Span = Span::hours(24);
+pub const STALE_AFTER: Span = Span::hours(24);
 
 /// An OTP factor.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,95 @@
+//! Why a use case did not do it: refusals, which callers expect; unavailability, where later helps; and bugs, ours.
+
+use domain::{
+    access::Permission,
+    base::Timestamp,
+    user::{Channel, EmailAddressError, PhoneNumberError, Refusal},
+};
+
+/// A result of a use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is wrong with an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A phone number.
+    #[error(transparent)]
+    Phone(#[from] PhoneNumberError),
+    /// An e-mail address.
+    #[error(transparent)]
+    Email(#[from] EmailAddressError),
+    /// A url template that is no template.
+    #[error("only {{{{.Name}}}} is allowed in a url template")]
+    UrlTemplateSyntax,
+    /// A url template with a name that is not offered.
+    #[error("the url template asks for a value that is not offered")]
+    UrlTemplateName,
+    /// A url template whose result is not an absolute http(s) URL on an allowed host.
+    #[error("the url template leads to a place that is not allowed")]
+    UrlTemplateHost,
+    /// A message that must be there is not.
+    #[error("it is missing")]
+    Missing,
+    /// An id with control characters or of a wrong length.
+    #[error("it is no id")]
+    Id,
+    /// A search that asks for more rows than are given at once.
+    #[error("more rows than are given at once")]
+    Limit,
+}
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The user's rules said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An input is wrong; the name of the field, and why.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Name of the field on the wire.
+        field: &'static str,
+        /// What is wrong.
+        reason: Invalid,
+    },
+    /// There is no such thing as far as the caller may know.
+    #[error("not found")]
+    NotFound,
+    /// The caller has no role anywhere that matters.
+    #[error("the caller has no membership")]
+    NoMembership,
+    /// The caller may see the thing but not do this.
+    #[error("{} is needed", .0.name())]
+    Denied(Permission),
+    /// Only callers with the permission through a role may vouch for a destination or see its code.
+    #[error("nobody vouches for or reads the code of their own destination")]
+    DeniedToSelf,
+    /// The named organization does not exist or is not the caller's to name.
+    #[error("the organization does not exist")]
+    OrgUnknown,
+    /// The named schema does not exist.
+    #[error("the user schema does not exist")]
+    SchemaUnknown,
+    /// Nothing can be sent over this channel: no provider is configured.
+    #[error("no provider for this channel")]
+    NoProvider(Channel),
+    /// Too many sends; from then on it is allowed again.
+    #[error("too many messages")]
+    SendLimit(Timestamp),
+    /// Not served by this version; names what.
+    #[error("{0} is not served")]
+    NotServed(&'static str),
+    /// The store failed, or is too busy.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// An input that is wrong.
+    pub fn invalid(field: &'static str, reason: impl Into<Invalid>) -> Self {
+        Self::Invalid {
+            field,
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Links that callers design: `{{.Name}}` is replaced, values are escaped, and the result leads to an allowed host.
+
+use url::{Url, form_urlencoded::byte_serialize};
+
+use crate::{
+    error::{Error, Invalid, Result},
+    policy::Policy,
+};
+
+/// A template that was checked with sample values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlTemplate(String);
+
+/// What a template may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkValues<'a> {
+    /// `{{.UserID}}`
+    pub user_id: &'a str,
+    /// `{{.OrgID}}`
+    pub org_id: &'a str,
+    /// `{{.Code}}`
+    pub code: &'a str,
+    /// `{{.FactorID}}`, for the registration of a factor.
+    pub factor_id: Option<&'a str>,
+}
+
+impl UrlTemplate {
+    /// Checks a template by rendering it once: only `{{.Name}}` with names that are offered, and the result must be an
+    /// absolute http or https URL on the public host or a trusted one.
+    pub fn parse(text: &str, with_factor: bool, policy: &Policy) -> Result<Self> {
+        let sample = LinkValues {
+            user_id: "1",
+            org_id: "2",
+            code: "ABC123",
+            factor_id: with_factor.then_some("3"),
+        };
+        let rendered = render(text, &sample).map_err(|reason| Error::invalid("url_template", reason))?;
+        if !leads_home(&rendered, policy) {
+            return Err(Error::invalid("url_template", Invalid::UrlTemplateHost));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The link for these values.
+    pub fn render(&self, values: &LinkValues<'_>) -> Option<String> {
+        render(&self.0, values).ok()
+    }
+}
+
+fn render(text: &str, values: &LinkValues<'_>) -> Result<String, Invalid> {
+    let mut out = String::with_capacity(text.len() + 32);
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").ok_or(Invalid::UrlTemplateSyntax)?;
+        let name = name.trim().strip_prefix('.').ok_or(Invalid::UrlTemplateSyntax)?;
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(Invalid::UrlTemplateSyntax);
+        }
+        let value = match name {
+            "UserID" => values.user_id,
+            "OrgID" => values.org_id,
+            "Code" => values.code,
+            "FactorID" => values.factor_id.ok_or(Invalid::UrlTemplateName)?,
+            _ => return Err(Invalid::UrlTemplateName),
+        };
+        out.push_str(before);
+        out.extend(byte_serialize(value.as_bytes()));
+        rest = after;
+    }
+    if rest.contains("}}") {
+        return Err(Invalid::UrlTemplateSyntax);
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// An absolute http(s) URL without user info, on a host of ours, whatever tricks its text plays.
+fn leads_home(rendered: &str, policy: &Policy) -> bool {
+    let Ok(url) = Url::parse(rendered) else {
+        return false;
+    };
+    let web = matches!(url.scheme(), "http" | "https");
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    let host = url.host_str().unwrap_or_default();
+    let ours = std::iter::once(&policy.public_host).chain(&policy.trusted_hosts);
+    web && anonymous && ours.into_iter().any(|h| h.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<UrlTemplate> {
+        let policy = Policy {
+            public_host: "id.example.com".into(),
+            trusted_hosts: vec!["app.example.com".into()],
+            ..Policy::default()
+        };
+        UrlTemplate::parse(text, false, &policy)
+    }
+
+    #[test]
+    fn values_are_escaped() {
+        let template = parse("https://app.example.com/verify?u={{.UserID}}&c={{ .Code }}").unwrap();
+        let values = LinkValues {
+            user_id: "a&b=c",
+            org_id: "",
+            code: "12 34",
+            factor_id: None,
+        };
+        assert_eq!(
+            template.render(&values).unwrap(),
+            "https://app.example.com/verify?u=a%26b%3Dc&c=12+34"
+        );
+    }
+
+    #[test]
+    fn a_link_leads_to_a_host_of_ours() {
+        for bad in [
+            "https://evil.example/{{.Code}}",
+            "//id.example.com/{{.Code}}",
+            "javascript:alert(1)",
+            "https://id.example.com@evil.example/{{.Code}}",
+            "https://id.example.com.evil.example/",
+            "https://{{.Code}}.id.example.com/",
+            "https:\\\\evil.example\\id.example.com",
+            "ftp://id.example.com/",
+            "verify?code={{.Code}}",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert!(parse("https://ID.example.com:8443/{{.Code}}").is_ok());
+    }
+
+    #[test]
+    fn nothing_but_names_is_understood() {
+        for bad in [
+            "https://id.example.com/{{.Code",
+            "https://id.example.com/{{if .Code}}",
+            "https://id.example.com/{{.Password}}",
+            "https://id.example.com/}}",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

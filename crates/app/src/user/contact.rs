@@ -1,0 +1,203 @@
+//! Contact phone and e-mail: set, verify, resend, remove.
+
+use domain::{
+    access::Permission,
+    user::{Channel, Command, Destination, Proof, Refusal, User},
+};
+use store::{Stream, Work};
+
+use super::{
+    Changed, changed, code,
+    code::{NewDestination, Occasion, Verification},
+    ring,
+};
+use crate::{
+    access::{self, Caller, Need, Target},
+    ctx::Ctx,
+    error::{Error, Result},
+    language::Language,
+    secret::{Purpose, Secret},
+};
+
+/// A contact that was set, with the code that was asked for.
+#[derive(Clone, Debug)]
+pub struct ContactSet {
+    /// Where the history stands.
+    pub changed: Changed,
+    /// The code, when it was to be returned.
+    pub code: Option<Secret>,
+}
+
+/// What a resend starts from: v3 needs a code that waits, v1 only an unverified value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendFrom {
+    /// A waiting code.
+    PendingCode,
+    /// An unverified value.
+    Unverified,
+}
+
+/// Sets the contact phone or e-mail: oneself, or with `user.write`.
+pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestination) -> Result<ContactSet> {
+    let done: Result<ContactSet> = ctx
+        .store
+        .change(
+            "user.contact.set",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let need = Need::or_self(Permission::UserWrite);
+                    let (mut user, grant) = access::user_for(work, caller, target, need).await?;
+                    code::may_vouch(grant, [new])?;
+                    let code = set_in(ctx, caller, work, &mut user, Some(new)).await?;
+                    Ok(ContactSet {
+                        changed: changed(&user)?,
+                        code,
+                    })
+                })
+            },
+        )
+        .await;
+    ring(ctx, done)
+}
+
+/// The part of [`set`] that creating and patching a user share.
+pub(super) async fn set_in(
+    ctx: &Ctx,
+    caller: &Caller,
+    work: &mut Work<'_>,
+    user: &mut Stream<User>,
+    new: Option<&NewDestination>,
+) -> Result<Option<Secret>> {
+    let Some(new) = new else { return Ok(None) };
+    let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, new);
+    let before = user.head.seq;
+    let set = Command::SetContact {
+        destination: new.destination.clone(),
+        proof: draft.proof.clone(),
+    };
+    work.decide(user, set)?;
+    if user.head.seq == before {
+        return Ok(None);
+    }
+    code::hand_over(ctx, work, user, new, draft, CONTACT).await
+}
+
+const CONTACT: Occasion<'static> = Occasion {
+    cause: "contact_code_issued",
+    factor: None,
+};
+
+/// Enters the code for the contact phone or e-mail: oneself, or with `user.write`.
+pub async fn verify(
+    ctx: &Ctx,
+    caller: &Caller,
+    target: &Target,
+    channel: Channel,
+    entered: &str,
+) -> Result<Changed> {
+    ctx.store
+        .change(
+            "user.contact.verify",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let need = Need::or_self(Permission::UserWrite);
+                    let (mut user, _) = access::user_for(work, caller, target, need).await?;
+                    let destination = destination_of(&user, channel);
+                    let (attempt, subject) =
+                        code::attempt(ctx, work, &user, Purpose::Contact, destination.as_ref(), entered)
+                            .await?;
+                    let verify = Command::VerifyContact {
+                        channel,
+                        attempt: attempt.clone(),
+                    };
+                    work.decide(&mut user, verify)
+                        .map_err(|r| code::count_miss(ctx, work, &target.user, &subject, &attempt, r))?;
+                    changed(&user)
+                })
+            },
+        )
+        .await
+}
+
+fn destination_of(user: &Stream<User>, channel: Channel) -> Option<Destination> {
+    user.state
+        .person()
+        .and_then(|p| p.contact(channel))
+        .map(|c| c.destination.clone())
+}
+
+/// Replaces the waiting code of the contact phone or e-mail: oneself, or with `user.write`.
+pub async fn resend(
+    ctx: &Ctx,
+    caller: &Caller,
+    target: &Target,
+    channel: Channel,
+    verification: &Verification,
+    (from, language): (ResendFrom, Language),
+) -> Result<ContactSet> {
+    let done: Result<ContactSet> = ctx
+        .store
+        .change(
+            "user.contact.resend",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let need = Need::or_self(Permission::UserWrite);
+                    let (mut user, grant) = access::user_for(work, caller, target, need).await?;
+                    let Some(destination) = destination_of(&user, channel) else {
+                        return Err(nothing_to_resend(from, channel).into());
+                    };
+                    let new = NewDestination {
+                        destination,
+                        verification: verification.clone(),
+                        language,
+                    };
+                    code::may_vouch(grant, [&new])?;
+                    let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, &new);
+                    let Proof::Code(code) = draft.proof.clone() else {
+                        return Err(Error::DeniedToSelf);
+                    };
+                    let only_pending = from == ResendFrom::PendingCode;
+                    work.decide(
+                        &mut user,
+                        Command::ResendContact {
+                            channel,
+                            code,
+                            only_pending,
+                        },
+                    )?;
+                    let code = code::hand_over(ctx, work, &user, &new, draft, CONTACT).await?;
+                    Ok(ContactSet {
+                        changed: changed(&user)?,
+                        code,
+                    })
+                })
+            },
+        )
+        .await;
+    ring(ctx, done)
+}
+
+fn nothing_to_resend(from: ResendFrom, channel: Channel) -> Refusal {
+    match from {
+        ResendFrom::PendingCode => Refusal::NoCode,
+        ResendFrom::Unverified => Refusal::ContactMissing(channel),
+    }
+}
+
+/// Removes the contact phone or e-mail and the factor bound to it: oneself, or with `user.write`.
+pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channel) -> Result<Changed> {
+    let need = Need::or_self(Permission::UserWrite);
+    super::command_as(ctx, "user.contact.remove", caller, target, need, || {
+        Command::RemoveContact(channel)
+    })
+    .await
+}

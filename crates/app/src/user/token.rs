@@ -1,0 +1,112 @@
+//! Personal access tokens: add, remove, list. The token itself is shown once.
+
+use domain::{
+    access::Permission,
+    base::{Timestamp, TokenId, UserId},
+    user::Command,
+};
+use store::read::token::{self, TokenEntry};
+
+use super::{Changed, changed};
+use crate::{
+    access::{self, Caller, Need, Target},
+    ctx::Ctx,
+    error::Result,
+    secret::{Secret, new_token},
+};
+
+/// A token without an expiry of its own ends then: 9999-12-31T23:59:59Z.
+pub const NO_EXPIRY: Timestamp = Timestamp(253_402_300_799_000_000);
+
+const NEED: Need = Need::or_self(Permission::UserWrite);
+
+/// Most tokens that a list answers.
+const MOST: i64 = 10_000;
+
+/// A token that was added.
+#[derive(Clone, Debug)]
+pub struct TokenAdded {
+    /// Where the user's history stands.
+    pub changed: Changed,
+    /// Its id.
+    pub id: TokenId,
+    /// The token; nobody can show it again.
+    pub token: Secret,
+}
+
+/// Adds a token for a user: oneself, or with `user.write`.
+pub async fn add(
+    ctx: &Ctx,
+    caller: &Caller,
+    target: &Target,
+    expires: Option<Timestamp>,
+) -> Result<TokenAdded> {
+    let (id, token, digest) = new_token(&*ctx.entropy, ctx.ids.next(ctx.now()));
+    let expires = expires.unwrap_or(NO_EXPIRY);
+    let added = &id;
+    let changed = ctx
+        .store
+        .change(
+            "user.token.add",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    let existing = token::count(work.snapshot(), &caller.instance, &target.user).await?;
+                    work.decide(
+                        &mut user,
+                        Command::AddToken {
+                            id: added.clone(),
+                            digest,
+                            expires,
+                            existing,
+                        },
+                    )?;
+                    changed(&user)
+                })
+            },
+        )
+        .await?;
+    Ok(TokenAdded { changed, id, token })
+}
+
+/// Removes a token: oneself, or with `user.write`. From then on it is refused everywhere.
+pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, id: &TokenId) -> Result<Changed> {
+    ctx.store
+        .change(
+            "user.token.remove",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    let exists = token::exists(work.snapshot(), &caller.instance, &target.user, id).await?;
+                    work.decide(
+                        &mut user,
+                        Command::RemoveToken {
+                            id: id.clone(),
+                            exists,
+                        },
+                    )?;
+                    changed(&user)
+                })
+            },
+        )
+        .await
+}
+
+/// Lists the tokens that the caller may see, oldest first: of one user, or of all.
+pub async fn list(ctx: &Ctx, caller: &Caller, user: Option<&UserId>) -> Result<Vec<TokenEntry>> {
+    let mut snapshot = ctx.store.snapshot().await?;
+    let everything = caller
+        .memberships
+        .iter()
+        .any(|m| m.roles.iter().any(|r| r.allows(Permission::UserRead)));
+    let user = if everything { user } else { Some(&caller.user) };
+    let tokens = token::list(&mut snapshot, &caller.instance, user, MOST).await?;
+    let may_see = |t: &TokenEntry| t.user == caller.user || caller.holds(Permission::UserRead, &t.org);
+    Ok(tokens.into_iter().filter(may_see).collect())
+}

@@ -1,0 +1,98 @@
+//! Budgets that no history tells: failed guesses by user and subject, sends by destination and by user.
+
+use domain::{
+    base::{InstanceId, Timestamp, UserId},
+    code::GuessBudget,
+    send::SendHistory,
+};
+
+use crate::{
+    commit::{Statement, Value},
+    db::Snapshot,
+    error::{Error, Result},
+};
+
+/// Failures of a user for one subject (keyed hash of purpose and destination).
+pub async fn guesses(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    user: &UserId,
+    subject: &[u8],
+) -> Result<GuessBudget> {
+    let sql =
+        "SELECT since, failures FROM guess_budget WHERE instance = $1 AND user_id = $2 AND subject = $3";
+    let found = snapshot
+        .first(
+            sql,
+            &[instance.as_str().into(), user.as_str().into(), subject.into()],
+            |row| {
+                let failures = u32::try_from(row.int(1)?).unwrap_or(u32::MAX);
+                Ok(GuessBudget {
+                    since: Timestamp(row.int(0)?),
+                    failures,
+                })
+            },
+        )
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Keeps a budget. Safe beside an event of the same user only: the user's stream is what guards it.
+pub fn keep_guesses(instance: &InstanceId, user: &UserId, subject: &[u8], budget: GuessBudget) -> Statement {
+    Statement::new(
+        "INSERT INTO guess_budget (instance, user_id, subject, since, failures) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (instance, user_id, subject) DO UPDATE SET since = excluded.since, failures = excluded.failures",
+        [
+            instance.shared().into(),
+            user.shared().into(),
+            subject.into(),
+            budget.since.into(),
+            i64::from(budget.failures).into(),
+        ],
+    )
+}
+
+/// A send history with the version that it was read at; 0 when there was none.
+#[derive(Clone, Debug, Default)]
+pub struct Sends {
+    /// The sends that still count.
+    pub history: SendHistory,
+    version: i64,
+}
+
+/// Sends to one subject (keyed hash of a destination or a user).
+pub async fn sends(snapshot: &mut Snapshot, instance: &InstanceId, subject: &[u8]) -> Result<Sends> {
+    let sql = "SELECT version, times FROM send_budget WHERE instance = $1 AND subject = $2";
+    let found = snapshot
+        .first(sql, &[instance.as_str().into(), subject.into()], |row| {
+            let times: Vec<i64> =
+                serde_json::from_str(row.text(1)?).map_err(|e| Error::corrupt("send_budget.times", e))?;
+            let history = SendHistory(times.into_iter().map(Timestamp).collect());
+            Ok(Sends {
+                history,
+                version: row.int(0)?,
+            })
+        })
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The guard that keeps a history: it touches no row if somebody else sent to the subject meanwhile.
+pub fn keep_sends(instance: &InstanceId, subject: &[u8], read: &Sends, history: &SendHistory) -> Statement {
+    let times: Vec<i64> = history.0.iter().map(|t| t.0).collect();
+    let times = serde_json::to_string(&times).unwrap_or_default();
+    let key: [Value; 2] = [instance.shared().into(), subject.into()];
+    let [instance, subject] = key;
+    if read.version == 0 {
+        return Statement::new(
+            "INSERT INTO send_budget (instance, subject, version, times) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (instance, subject) DO NOTHING",
+            [instance, subject, times.into()],
+        );
+    }
+    Statement::new(
+        "UPDATE send_budget SET version = version + 1, times = $1
+         WHERE instance = $2 AND subject = $3 AND version = $4",
+        [times.into(), instance, subject, read.version.into()],
+    )
+}

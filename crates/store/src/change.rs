@@ -1,0 +1,239 @@
+//! The unit of work: it reads, collects decisions, and writes once at the end. Every stream that it loaded must still
+//! stand where it was seen; if somebody was faster, the closure runs again.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use domain::base::{Aggregate, Forgettable, InstanceId, Timestamp, UserId};
+
+use crate::{
+    commit::{NewEvent, Outcome, Statement, StreamWrite, WriteSet},
+    db::{Snapshot, Store},
+    error::{Error, Result},
+};
+
+/// Where a stream stands: what the public API calls details.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Number of its last event; 0 before the first.
+    pub seq: i64,
+    /// When its first event happened.
+    pub created: Timestamp,
+    /// When its last event happened.
+    pub changed: Timestamp,
+}
+
+/// An aggregate that the store keeps a state row of.
+pub trait Stored: Aggregate {
+    /// Its id.
+    type Id: AsRef<str> + Clone + Send + Sync;
+
+    /// Reads head and state in one view.
+    fn load(
+        snapshot: &mut Snapshot,
+        instance: &InstanceId,
+        id: &Self::Id,
+    ) -> impl Future<Output = Result<(Head, Self)>> + Send;
+
+    /// Writes the rows that `events` touched, as the state `after` them says.
+    fn rows(
+        &self,
+        instance: &InstanceId,
+        id: &Self::Id,
+        head: &Head,
+        events: &[Self::Event],
+    ) -> Vec<Statement>;
+
+    /// Whether these events ask for all personal values of the stream to be erased.
+    fn forgets(_events: &[Self::Event]) -> bool {
+        false
+    }
+}
+
+/// A stream inside a unit of work.
+#[derive(Debug)]
+pub struct Stream<A: Stored> {
+    /// Its id.
+    pub id: A::Id,
+    /// Where it stands, decisions of this unit of work included.
+    pub head: Head,
+    /// Its state, decisions of this unit of work included.
+    pub state: A,
+    slot: usize,
+}
+
+/// One attempt at a use case.
+#[derive(Debug)]
+pub struct Work<'env> {
+    instance: &'env InstanceId,
+    editor: &'env str,
+    now: Timestamp,
+    snapshot: Snapshot,
+    streams: Vec<StreamWrite>,
+    guards: Vec<Statement>,
+    rows: Vec<Statement>,
+    /// Set once a refusal recorded facts: they are committed although the answer is an error.
+    refused: bool,
+}
+
+/// The future that a use case's closure gives.
+pub type Step<'w, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'w>>;
+
+impl Work<'_> {
+    /// The tenant that this work is for.
+    pub fn instance(&self) -> &InstanceId {
+        self.instance
+    }
+
+    /// The view that this work reads from.
+    pub fn snapshot(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
+    /// Loads a stream; it must still stand where it is seen now when this work is committed.
+    pub async fn load<A: Stored>(&mut self, id: &A::Id) -> Result<Stream<A>> {
+        let (head, state) = A::load(&mut self.snapshot, self.instance, id).await?;
+        self.streams.push(StreamWrite {
+            kind: A::KIND,
+            id: id.as_ref().into(),
+            seen: head.seq,
+            events: Vec::new(),
+            at: self.now,
+            editor: self.editor.into(),
+            forget: false,
+        });
+        Ok(Stream {
+            id: id.clone(),
+            head,
+            state,
+            slot: self.streams.len() - 1,
+        })
+    }
+
+    /// Lets the stream's rules judge a command, and keeps what they record. A refusal that records facts drops
+    /// everything else that this work wanted: only those facts, and what is written after it, are kept.
+    pub fn decide<A: Stored>(
+        &mut self,
+        stream: &mut Stream<A>,
+        command: A::Command,
+    ) -> Result<(), A::Refusal> {
+        let decision = stream.state.decide(command, self.now);
+        if decision.answer.is_err() && !decision.events.is_empty() {
+            self.forget_wishes();
+            self.refused = true;
+        }
+        self.record(stream, &decision.events);
+        decision.answer
+    }
+
+    fn forget_wishes(&mut self) {
+        for stream in &mut self.streams {
+            stream.events.clear();
+            stream.forget = false;
+        }
+        self.guards.clear();
+        self.rows.clear();
+    }
+
+    fn record<A: Stored>(&mut self, stream: &mut Stream<A>, events: &[A::Event]) {
+        if events.is_empty() {
+            return;
+        }
+        let target = &mut self.streams[stream.slot];
+        for event in events {
+            stream.state.evolve(event, self.now);
+            target.events.push(NewEvent {
+                name: event.name(),
+                body: encode(event),
+                personal: event.personal(),
+            });
+        }
+        target.forget |= A::forgets(events);
+        if stream.head.seq == 0 {
+            stream.head.created = self.now;
+        }
+        stream.head.seq += i64::try_from(events.len()).unwrap_or(0);
+        stream.head.changed = self.now;
+        self.rows
+            .extend(stream.state.rows(self.instance, &stream.id, &stream.head, events));
+    }
+
+    /// Writes a row beside the events.
+    pub fn write(&mut self, row: Statement) {
+        self.rows.push(row);
+    }
+
+    /// Writes a row that exactly nobody else may have touched since it was read: anything but one row is a conflict.
+    pub fn guard(&mut self, row: Statement) {
+        self.guards.push(row);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.guards.is_empty() && self.rows.is_empty() && self.streams.iter().all(|s| s.events.is_empty())
+    }
+
+    fn into_set(self, name: &'static str) -> WriteSet {
+        WriteSet {
+            name,
+            instance: self.instance.clone(),
+            streams: self.streams,
+            guards: self.guards,
+            rows: self.rows,
+        }
+    }
+}
+
+/// Events of ours always have a JSON form; should one not, the text says so and the next read reports it as corrupt.
+fn encode<E: serde::Serialize>(event: &E) -> String {
+    serde_json::to_string(event).unwrap_or_else(|error| format!("unwritable: {error}"))
+}
+
+/// How often one use case may lose against others before its caller is told to try later.
+const MOST_RACES: u32 = 64;
+
+impl Store {
+    /// Runs a use case: loads, decides, commits. On a refusal only what that refusal itself records is kept, on any
+    /// other error nothing is, and when somebody was faster the closure runs again on what is so now.
+    pub async fn change<'env, T, E, F>(
+        &'env self,
+        name: &'static str,
+        instance: &'env InstanceId,
+        editor: &'env UserId,
+        now: Timestamp,
+        closure: F,
+    ) -> Result<T, E>
+    where
+        F: for<'w> Fn(&'w mut Work<'env>) -> Step<'w, T, E> + Send + Sync,
+        T: Send,
+        E: From<Error> + Send,
+    {
+        let mut turn = None;
+        for _ in 0..MOST_RACES {
+            let mut work = Work {
+                instance,
+                editor: editor.as_str(),
+                now,
+                snapshot: self.snapshot().await?,
+                streams: Vec::new(),
+                guards: Vec::new(),
+                rows: Vec::new(),
+                refused: false,
+            };
+            let answer = closure(&mut work).await;
+            if work.is_empty() || (answer.is_err() && !work.refused) {
+                return answer;
+            }
+            let first: Option<Arc<str>> = work.streams.first().map(|s| Arc::clone(&s.id));
+            match self.commit(work.into_set(name)).await? {
+                Outcome::Done => return answer,
+                Outcome::Taken(what) => return Err(Error::Taken(what).into()),
+                Outcome::Conflict => metrics::counter!("merlon_store_conflicts_total").increment(1),
+            }
+            if turn.is_none() {
+                let turnstile = self.turnstile(first.as_deref().unwrap_or(name));
+                turn = Some(turnstile.acquire().await.map_err(|_| Error::Closed)?);
+            }
+        }
+        drop(turn);
+        Err(Error::Contention.into())
+    }
+}

@@ -1,0 +1,35 @@
+//! Brings a database to the shape that this version needs; each step is one transaction.
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+
+const STEPS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_log.sql"),
+    include_str!("../../migrations/sqlite/0002_read_models.sql"),
+    include_str!("../../migrations/sqlite/0003_operation.sql"),
+];
+
+/// Applies the steps that are missing. A database of a newer version is refused untouched.
+pub(super) fn migrate(connection: &Connection) -> Result<()> {
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(Error::while_doing("reading the schema version"))?;
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(Error::Unusable(format!(
+            "the database has schema version {version}, this program knows up to {}; use the newer program",
+            STEPS.len()
+        )));
+    }
+    for (number, step) in STEPS.iter().enumerate().skip(done) {
+        let sql = format!(
+            "BEGIN IMMEDIATE; {step} PRAGMA user_version = {}; COMMIT;",
+            number + 1
+        );
+        connection
+            .execute_batch(&sql)
+            .map_err(Error::while_doing("migrating the database"))?;
+    }
+    Ok(())
+}

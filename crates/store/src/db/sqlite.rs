@@ -1,0 +1,105 @@
+//! SQLite: one writer that commits in groups, readers that never wait for it, and a checkpointer beside them.
+
+mod checkpoint;
+mod reader;
+mod writer;
+
+use std::path::Path;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, OpenFlags};
+
+pub(super) use reader::{SqliteRow, SqliteSnapshot};
+
+use crate::{
+    commit::{Outcome, WriteSet},
+    db::migrate,
+    error::{Error, Result},
+};
+
+/// Older libraries can corrupt a database when a checkpoint meets a write (the WAL-reset bug).
+const OLDEST_SOUND: i32 = 3_051_003;
+
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    readers: reader::Readers,
+    writer: writer::Writer,
+    checkpointer: Mutex<Option<checkpoint::Checkpointer>>,
+}
+
+pub(super) fn library_version() -> &'static str {
+    rusqlite::version()
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if rusqlite::version_number() < OLDEST_SOUND {
+            return Err(Error::Unusable(format!(
+                "SQLite {} can corrupt a database under load; 3.51.3 or newer is needed",
+                rusqlite::version()
+            )));
+        }
+        let connection = connect(path, 64)?;
+        migrate::migrate(&connection)?;
+        let wal = checkpoint::wal_path(path);
+        let writer = writer::Writer::start(connection, wal.clone())?;
+        let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?)?;
+        let readers = reader::Readers::new(path);
+        Ok(Self {
+            readers,
+            writer,
+            checkpointer: Mutex::new(Some(checkpointer)),
+        })
+    }
+
+    pub(super) fn snapshot(&self) -> Result<SqliteSnapshot> {
+        self.readers.snapshot()
+    }
+
+    pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
+        self.writer.commit(set).await
+    }
+
+    pub(super) fn close(&self) {
+        drop(self.checkpointer.lock().take());
+        self.writer.close();
+    }
+}
+
+/// A connection for writing, with `cache_mib` MiB of page cache.
+fn connect(path: &Path, cache_mib: i64) -> Result<Connection> {
+    let doing = Error::while_doing;
+    let connection = Connection::open(path).map_err(doing("opening the database"))?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA page_size = 4096;
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 0;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA busy_timeout = 10000;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -{};",
+            cache_mib * 1024
+        ))
+        .map_err(doing("preparing the database"))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+/// A connection for reading only.
+fn connect_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(Error::while_doing("opening the database to read"))?;
+    connection
+        .execute_batch(
+            "PRAGMA query_only = ON;
+             PRAGMA busy_timeout = 10000;
+             PRAGMA cache_size = -4096;
+             PRAGMA mmap_size = 1073741824;",
+        )
+        .map_err(Error::while_doing("preparing the database to read"))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}

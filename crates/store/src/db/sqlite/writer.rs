@@ -1,0 +1,369 @@
+//! The one writer. It takes whatever has gathered while the last commit ran, applies each write set so that one failing
+//! does not touch the others, syncs once, and answers everybody.
+
+use std::{path::PathBuf, thread::JoinHandle};
+
+use metrics::{counter, histogram};
+use parking_lot::Mutex;
+use rusqlite::{
+    CachedStatement, Connection, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::checkpoint;
+use crate::{
+    commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
+    error::{Error, Result},
+};
+
+/// Write sets that may wait; one more is told to come back later.
+const QUEUE: usize = 8192;
+/// Write sets of one commit.
+const BATCH: usize = 1024;
+
+type Answer = oneshot::Sender<Result<Outcome>>;
+
+struct Job {
+    set: WriteSet,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.set.name)
+    }
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, wal: PathBuf) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let mut desk = Desk::new(connection, wal)?;
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || desk.work(jobs))
+            .map_err(|e| Error::Unusable(format!("no thread for the writer: {e}")))?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
+        let (answer, outcome) = oneshot::channel();
+        {
+            let queue = self.queue.lock();
+            let queue = queue.as_ref().ok_or(Error::Closed)?;
+            queue.try_send(Job { set, answer }).map_err(|e| match e {
+                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => Error::Closed,
+            })?;
+        }
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Finishes what was accepted and ends the thread.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().take());
+        if let Some(thread) = self.thread.lock().take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// The writer's own side: its connection and the position of the last event.
+struct Desk {
+    connection: Connection,
+    wal: PathBuf,
+    last_pos: i64,
+    /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
+    failed_sync: bool,
+}
+
+fn is_io_failure(error: &Error) -> bool {
+    let code = match error {
+        Error::Database { source, .. } => source.sqlite_error_code(),
+        _ => None,
+    };
+    code == Some(rusqlite::ErrorCode::SystemIoFailure)
+}
+
+impl Desk {
+    fn new(connection: Connection, wal: PathBuf) -> Result<Self> {
+        let last_pos = connection
+            .query_row("SELECT coalesce(max(pos), 0) FROM event", [], |row| row.get(0))
+            .map_err(Error::while_doing("finding the end of the log"))?;
+        Ok(Self {
+            connection,
+            wal,
+            last_pos,
+            failed_sync: false,
+        })
+    }
+
+    fn work(&mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.commit_batch(&mut batch);
+            checkpoint::restart_when_large(&self.connection, &self.wal);
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "the last checkpoint did not finish; the next start will");
+        }
+    }
+
+    /// One commit for all; if that fails, one for each, so that only the culprit hears of it.
+    fn commit_batch(&mut self, batch: &mut Vec<Job>) {
+        histogram!("merlon_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        let sets: Vec<&WriteSet> = batch.iter().map(|job| &job.set).collect();
+        match self.transaction(&sets) {
+            Ok(outcomes) => {
+                for (job, outcome) in batch.drain(..).zip(outcomes) {
+                    drop(job.answer.send(Ok(outcome)));
+                }
+            }
+            Err(error) => {
+                self.failed_sync |= is_io_failure(&error);
+                tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
+                for job in batch.drain(..) {
+                    let outcome = self.transaction(&[&job.set]).map(|o| o.first().copied());
+                    drop(job.answer.send(outcome.and_then(|o| o.ok_or(Error::Closed))));
+                }
+            }
+        }
+    }
+
+    fn transaction(&mut self, sets: &[&WriteSet]) -> Result<Vec<Outcome>> {
+        if self.failed_sync {
+            return Err(Error::Unusable(
+                "the disk failed; restart once it is sound".into(),
+            ));
+        }
+        let before = self.last_pos;
+        let outcomes = self.apply_all(sets);
+        let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
+        match finished {
+            Ok(outcomes) => {
+                counter!("merlon_store_commits_total").increment(1);
+                counter!("merlon_store_write_sets_total").increment(sets.len() as u64);
+                Ok(outcomes)
+            }
+            Err(error) => {
+                self.last_pos = before;
+                if !self.connection.is_autocommit() {
+                    self.run("ROLLBACK")?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn apply_all(&mut self, sets: &[&WriteSet]) -> Result<Vec<Outcome>> {
+        self.run("BEGIN IMMEDIATE")?;
+        sets.iter().map(|set| self.apply(set)).collect()
+    }
+
+    /// First every check that reads, then what writes. A savepoint is needed only where a write can still say no.
+    fn apply(&mut self, set: &WriteSet) -> Result<Outcome> {
+        let mut last = Vec::with_capacity(set.streams.len());
+        for stream in &set.streams {
+            let (seq, pos) = self.head(set, stream)?;
+            if seq != stream.seen {
+                return Ok(Outcome::Conflict);
+            }
+            last.push(pos);
+        }
+        if set.guards.is_empty() {
+            self.write(set, &last)?;
+            return Ok(Outcome::Done);
+        }
+        let before = self.last_pos;
+        self.run("SAVEPOINT one")?;
+        let outcome = self.guarded(set, &last)?;
+        if outcome == Outcome::Done {
+            self.run("RELEASE one")?;
+        } else {
+            self.last_pos = before;
+            self.run("ROLLBACK TO one")?;
+            self.run("RELEASE one")?;
+        }
+        Ok(outcome)
+    }
+
+    fn guarded(&mut self, set: &WriteSet, last: &[i64]) -> Result<Outcome> {
+        for guard in &set.guards {
+            match self.execute(guard) {
+                Ok(1) => {}
+                Ok(_) => return Ok(Outcome::Conflict),
+                Err(rusqlite::Error::SqliteFailure(code, _))
+                    if code.code == rusqlite::ErrorCode::ConstraintViolation =>
+                {
+                    return Ok(Outcome::Taken("a unique value"));
+                }
+                Err(error) => return Err(Error::while_doing("writing a guarded row")(error)),
+            }
+        }
+        self.write(set, last)?;
+        Ok(Outcome::Done)
+    }
+
+    fn head(&self, set: &WriteSet, stream: &StreamWrite) -> Result<(i64, i64)> {
+        let doing = || Error::while_doing("reading a stream's head");
+        let sql = "SELECT seq, last_pos FROM stream WHERE instance = $1 AND kind = $2 AND id = $3";
+        let mut statement = self.connection.prepare_cached(sql).map_err(doing())?;
+        let mut rows = statement
+            .query((set.instance.as_str(), stream.kind, &*stream.id))
+            .map_err(doing())?;
+        match rows.next().map_err(doing())? {
+            Some(row) => Ok((row.get(0).map_err(doing())?, row.get(1).map_err(doing())?)),
+            None => Ok((0, 0)),
+        }
+    }
+
+    fn write(&mut self, set: &WriteSet, last: &[i64]) -> Result<()> {
+        for (stream, last) in set.streams.iter().zip(last) {
+            if !stream.events.is_empty() {
+                self.append(set, stream, *last)?;
+            }
+        }
+        for row in &set.rows {
+            self.execute(row).map_err(Error::while_doing("writing a row"))?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, set: &WriteSet, stream: &StreamWrite, last: i64) -> Result<()> {
+        let mut prev = last;
+        let mut seq = stream.seen;
+        for event in &stream.events {
+            seq += 1;
+            self.insert_event(set, stream, event, seq, prev)?;
+            prev = self.last_pos;
+        }
+        self.move_head(set, stream, seq)?;
+        if stream.forget { self.forget(prev) } else { Ok(()) }
+    }
+
+    fn insert_event(
+        &mut self,
+        set: &WriteSet,
+        stream: &StreamWrite,
+        event: &NewEvent,
+        seq: i64,
+        prev: i64,
+    ) -> Result<()> {
+        let doing = || Error::while_doing("appending an event");
+        let pos = self.last_pos + 1;
+        let sql = "INSERT INTO event (pos, instance, kind, stream, seq, prev, name, at, editor, body)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let mut statement = self.connection.prepare_cached(sql).map_err(doing())?;
+        statement
+            .execute(rusqlite::params![
+                pos,
+                set.instance.as_str(),
+                stream.kind,
+                &*stream.id,
+                seq,
+                prev,
+                event.name,
+                stream.at.0,
+                &*stream.editor,
+                event.body
+            ])
+            .map_err(doing())?;
+        if let Some(personal) = &event.personal {
+            let sql = "INSERT INTO personal (pos, body) VALUES ($1, $2)";
+            let mut statement = self.connection.prepare_cached(sql).map_err(doing())?;
+            statement.execute((pos, personal)).map_err(doing())?;
+        }
+        self.last_pos = pos;
+        Ok(())
+    }
+
+    fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64) -> Result<()> {
+        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (instance, kind, id) DO UPDATE
+                   SET seq = excluded.seq, last_pos = excluded.last_pos, changed_at = excluded.changed_at";
+        let params = rusqlite::params![
+            set.instance.as_str(),
+            stream.kind,
+            &*stream.id,
+            seq,
+            self.last_pos,
+            stream.at.0,
+            stream.at.0
+        ];
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute(params))
+            .map(drop)
+            .map_err(Error::while_doing("moving a stream's head"))
+    }
+
+    /// Erases the personal values of a stream along its chain of events.
+    fn forget(&self, from: i64) -> Result<()> {
+        let doing = || Error::while_doing("erasing personal values");
+        let mut erase = self
+            .connection
+            .prepare_cached("DELETE FROM personal WHERE pos = $1")
+            .map_err(doing())?;
+        let mut step = self
+            .connection
+            .prepare_cached("SELECT prev FROM event WHERE pos = $1")
+            .map_err(doing())?;
+        let mut pos = from;
+        while pos != 0 {
+            erase.execute([pos]).map_err(doing())?;
+            pos = step.query_row([pos], |row| row.get(0)).map_err(doing())?;
+        }
+        Ok(())
+    }
+
+    fn execute(&self, statement: &Statement) -> rusqlite::Result<usize> {
+        let mut prepared = self.connection.prepare_cached(statement.sql)?;
+        assert_in_order(&prepared, statement.params.len());
+        for (index, value) in statement.params.iter().enumerate() {
+            prepared.raw_bind_parameter(index + 1, value)?;
+        }
+        prepared.raw_execute()
+    }
+
+    fn run(&self, sql: &'static str) -> Result<()> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute([]))
+            .map(drop)
+            .map_err(Error::while_doing("delimiting a transaction"))
+    }
+}
+
+/// `$1`, `$2`, .. are names to SQLite, numbered by first appearance: they must appear in order to mean what they say.
+pub(super) fn assert_in_order(statement: &CachedStatement<'_>, params: usize) {
+    debug_assert_eq!(
+        statement.parameter_count(),
+        params,
+        "as many values as placeholders"
+    );
+    debug_assert!(
+        (1..=params).all(|n| statement.parameter_name(n) == Some(format!("${n}").as_str())),
+        "placeholders must appear in the order of their numbers"
+    );
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(n) => ValueRef::Integer(*n),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,34 @@
+//! Small facts about the database itself, by name.
+
+use domain::base::InstanceId;
+
+use crate::{
+    commit::{Statement, Value},
+    db::{Snapshot, Store},
+    error::Result,
+};
+
+/// Reads a fact.
+pub async fn read(snapshot: &mut Snapshot, name: &str) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT value FROM meta WHERE name = $1";
+    snapshot
+        .first(sql, &[name.into()], |row| row.blob(0).map(<[u8]>::to_vec))
+        .await
+}
+
+impl Store {
+    /// Writes a fact for the first time; answers whether it was not there before.
+    pub async fn keep_meta(&self, name: &str, value: &[u8]) -> Result<bool> {
+        let insert = Statement::new(
+            "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+            [name.into(), Value::from(value)],
+        );
+        self.write(
+            "meta.keep",
+            &InstanceId::from_trusted("-"),
+            vec![insert],
+            Vec::new(),
+        )
+        .await
+    }
+}

@@ -1,0 +1,6 @@
+//! Read models, one file each: what its events write and what can be asked of it.
+
+pub mod instance;
+pub mod org;
+pub mod token;
+pub mod user;

@@ -1,0 +1,353 @@
+//! The state row of a user, its factors and its roles.
+
+use domain::{
+    access::{Role, Scope},
+    base::{FactorId, InstanceId, OrgId, SchemaId, Timestamp, UserId},
+    code::IssuedCode,
+    user::{
+        Channel, Contact, Destination, Event, Kind, Membership, OtpBinding, OtpFactor, OtpProof, Person, User,
+    },
+};
+
+use super::token;
+use crate::{
+    change::{Head, Stored},
+    commit::{Statement, Value},
+    db::{Param, Row, Snapshot},
+    error::{Error, Result},
+};
+
+/// A registration that waits is forgotten this long after its code expired.
+const STALE_AFTER: domain::base::Span = domain::user::OTP_STALE_AFTER;
+
+impl Stored for User {
+    type Id = UserId;
+
+    async fn load(snapshot: &mut Snapshot, instance: &InstanceId, id: &UserId) -> Result<(Head, Self)> {
+        let key = [Param::from(instance.as_str()), id.as_str().into()];
+        let row =
+            "SELECT s.seq, s.created_at, s.changed_at, u.org, u.kind, u.active, u.locked, u.schema, u.data,
+                       u.phone, u.phone_verified, u.phone_code, u.email, u.email_verified, u.email_code,
+                       EXISTS (SELECT 1 FROM membership m WHERE m.instance = u.instance AND m.user_id = u.id)
+                   FROM stream s LEFT JOIN users u ON u.instance = s.instance AND u.id = s.id
+                   WHERE s.instance = $1 AND s.kind = 'user' AND s.id = $2";
+        let Some((head, person, has_roles)) = snapshot.first(row, &key, profile).await? else {
+            return Ok((Head::default(), Self::Absent));
+        };
+        let Some(mut person) = person else {
+            return Ok((head, Self::Absent));
+        };
+        person.otps = snapshot
+            .all(
+                "SELECT id, channel, destination, code, added_at FROM otp_factor
+                 WHERE instance = $1 AND user_id = $2 ORDER BY added_at, id",
+                &key,
+                otp_factor,
+            )
+            .await?;
+        if has_roles {
+            person.memberships = memberships(snapshot, instance, id).await?;
+        }
+        Ok((head, Self::Present(Box::new(person))))
+    }
+
+    fn rows(&self, instance: &InstanceId, id: &UserId, head: &Head, events: &[Event]) -> Vec<Statement> {
+        let mut rows = Vec::with_capacity(2);
+        if events.iter().any(touches_profile)
+            && let Some(person) = self.person()
+        {
+            rows.push(profile_row(instance, id, person));
+        }
+        for event in events {
+            event_rows(self, instance, id, head, event, &mut rows);
+        }
+        rows
+    }
+
+    fn forgets(events: &[Event]) -> bool {
+        events.contains(&Event::UserDeleted)
+    }
+}
+
+/// The roles of a user, by scope.
+pub async fn memberships(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    user: &UserId,
+) -> Result<Vec<Membership>> {
+    let sql = "SELECT org, roles FROM membership WHERE instance = $1 AND user_id = $2 ORDER BY org";
+    snapshot
+        .all(sql, &[instance.as_str().into(), user.as_str().into()], |row| {
+            Ok(Membership {
+                scope: scope(row.text(0)?),
+                roles: roles(row.text(1)?)?,
+            })
+        })
+        .await
+}
+
+/// Users with registrations that are to be forgotten, oldest first, at most `most`.
+pub async fn with_stale_otps(
+    snapshot: &mut Snapshot,
+    now: Timestamp,
+    most: i64,
+) -> Result<Vec<(InstanceId, UserId)>> {
+    let sql = "SELECT DISTINCT instance, user_id FROM otp_factor WHERE stale_at <= $1 LIMIT $2";
+    snapshot
+        .all(sql, &[now.0.into(), most.into()], |row| {
+            Ok((
+                InstanceId::from_trusted(row.text(0)?),
+                UserId::from_trusted(row.text(1)?),
+            ))
+        })
+        .await
+}
+
+fn touches_profile(event: &Event) -> bool {
+    match event {
+        Event::UserCreated { .. }
+        | Event::DataChanged { .. }
+        | Event::UserDeactivated
+        | Event::UserActivated
+        | Event::UserLocked
+        | Event::UserUnlocked
+        | Event::ContactChanged { .. }
+        | Event::ContactCodeIssued { .. }
+        | Event::ContactCheckFailed { .. }
+        | Event::ContactVerified { .. }
+        | Event::ContactRemoved { .. } => true,
+        Event::UserDeleted
+        | Event::RolesChanged { .. }
+        | Event::OtpAdded { .. }
+        | Event::OtpBound { .. }
+        | Event::OtpCodeIssued { .. }
+        | Event::OtpCheckFailed { .. }
+        | Event::OtpVerified { .. }
+        | Event::OtpRemoved { .. }
+        | Event::TokenAdded { .. }
+        | Event::TokenRemoved { .. } => false,
+    }
+}
+
+fn event_rows(
+    user: &User,
+    instance: &InstanceId,
+    id: &UserId,
+    head: &Head,
+    event: &Event,
+    rows: &mut Vec<Statement>,
+) {
+    let key = || [Value::from(instance.shared()), id.shared().into()];
+    match event {
+        Event::UserDeleted => rows.extend(DELETE_USER.iter().map(|sql| Statement::new(sql, key()))),
+        Event::RolesChanged { scope, roles } => rows.push(membership_row(key(), scope, roles)),
+        Event::OtpAdded { id: factor, .. }
+        | Event::OtpBound { id: factor, .. }
+        | Event::OtpCodeIssued { id: factor, .. }
+        | Event::OtpCheckFailed { id: factor, .. }
+        | Event::OtpVerified { id: factor, .. } => {
+            let otp = user
+                .person()
+                .and_then(|p| p.otps.iter().find(|f| f.id == *factor));
+            // Several events of one decision touch one row: it is written once, as the last of them leaves it.
+            let written = rows
+                .last()
+                .is_some_and(|r| r.sql == OTP_ROW && r.params[2] == Value::from(factor.shared()));
+            if let (Some(otp), false) = (otp, written) {
+                rows.push(otp_row(key(), otp));
+            }
+        }
+        Event::OtpRemoved { id: factor, .. } => {
+            let [instance, user] = key();
+            rows.push(Statement::new(
+                "DELETE FROM otp_factor WHERE instance = $1 AND user_id = $2 AND id = $3",
+                [instance, user, factor.shared().into()],
+            ));
+        }
+        Event::TokenAdded {
+            id: token,
+            digest,
+            expires,
+        } => {
+            rows.push(token::insert(instance, token, id, digest, head.changed, *expires));
+        }
+        Event::TokenRemoved { id: token } => rows.push(token::delete(instance, token)),
+        _ => {}
+    }
+}
+
+const DELETE_USER: &[&str] = &[
+    "DELETE FROM users WHERE instance = $1 AND id = $2",
+    "DELETE FROM otp_factor WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM token WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM outbox WHERE instance = $1 AND user_id = $2",
+];
+
+fn membership_row([instance, user]: [Value; 2], scope: &Scope, roles: &[Role]) -> Statement {
+    let org: Value = match scope {
+        Scope::Instance => "".into(),
+        Scope::Org(org) => org.shared().into(),
+    };
+    if roles.is_empty() {
+        let sql = "DELETE FROM membership WHERE instance = $1 AND user_id = $2 AND org = $3";
+        return Statement::new(sql, [instance, user, org]);
+    }
+    let names: Vec<&str> = roles.iter().map(|r| r.name()).collect();
+    Statement::new(
+        "INSERT INTO membership (instance, user_id, org, roles) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (instance, user_id, org) DO UPDATE SET roles = excluded.roles",
+        [instance, user, org, names.join(" ").into()],
+    )
+}
+
+pub(crate) fn scope(org: &str) -> Scope {
+    if org.is_empty() {
+        Scope::Instance
+    } else {
+        Scope::Org(OrgId::from_trusted(org))
+    }
+}
+
+pub(crate) fn roles(names: &str) -> Result<Vec<Role>> {
+    let role = |name| Role::by_name(name).ok_or_else(|| Error::corrupt("membership.roles", "unknown role"));
+    names.split(' ').map(role).collect()
+}
+
+fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement {
+    let (phone, email) = (person.phone.as_ref(), person.email.as_ref());
+    Statement::new(
+        "INSERT INTO users (instance, id, org, kind, active, locked, schema, data,
+             phone, phone_verified, phone_code, email, email_verified, email_code)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (instance, id) DO UPDATE SET org = excluded.org, kind = excluded.kind,
+             active = excluded.active, locked = excluded.locked, schema = excluded.schema, data = excluded.data,
+             phone = excluded.phone, phone_verified = excluded.phone_verified, phone_code = excluded.phone_code,
+             email = excluded.email, email_verified = excluded.email_verified, email_code = excluded.email_code",
+        [
+            instance.shared().into(),
+            id.shared().into(),
+            person.org.shared().into(),
+            kind_name(person.kind).into(),
+            person.active.into(),
+            person.locked.into(),
+            person.schema.as_ref().map(SchemaId::shared).into(),
+            json(&person.data).into(),
+            phone.map(|c| c.destination.as_str()).into(),
+            phone.is_some_and(|c| c.verified).into(),
+            phone.and_then(|c| c.code.as_ref()).map(json).into(),
+            email.map(|c| c.destination.as_str()).into(),
+            email.is_some_and(|c| c.verified).into(),
+            email.and_then(|c| c.code.as_ref()).map(json).into(),
+        ],
+    )
+}
+
+const OTP_ROW: &str =
+    "INSERT INTO otp_factor (instance, user_id, id, channel, destination, code, stale_at, added_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (instance, user_id, id) DO UPDATE SET code = excluded.code, stale_at = excluded.stale_at";
+
+fn otp_row([instance, user]: [Value; 2], factor: &OtpFactor) -> Statement {
+    let destination = match &factor.binding {
+        OtpBinding::Own(destination) => Some(destination.as_str()),
+        OtpBinding::Contact => None,
+    };
+    let code = match &factor.proof {
+        OtpProof::Pending(code) => Some(code),
+        OtpProof::Verified => None,
+    };
+    Statement::new(
+        OTP_ROW,
+        [
+            instance,
+            user,
+            factor.id.shared().into(),
+            channel_name(factor.channel).into(),
+            destination.into(),
+            code.map(json).into(),
+            code.map(|c| c.expires + STALE_AFTER).into(),
+            factor.added.into(),
+        ],
+    )
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Human => "human",
+        Kind::Machine => "machine",
+    }
+}
+
+fn channel_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "sms",
+        Channel::Email => "email",
+    }
+}
+
+fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, bool)> {
+    let head = Head {
+        seq: row.int(0)?,
+        created: Timestamp(row.int(1)?),
+        changed: Timestamp(row.int(2)?),
+    };
+    let Some(org) = row.opt_text(3)? else {
+        return Ok((head, None, false));
+    };
+    let kind = match row.text(4)? {
+        "human" => Kind::Human,
+        "machine" => Kind::Machine,
+        _ => return Err(Error::corrupt("users.kind", "unknown kind")),
+    };
+    let schema = row.opt_text(7)?.map(SchemaId::from_trusted);
+    let data = serde_json::from_str(row.text(8)?).map_err(|e| Error::corrupt("users.data", e))?;
+    let mut person = Person::new(OrgId::from_trusted(org), kind, schema, data);
+    person.active = row.flag(5)?;
+    person.locked = row.flag(6)?;
+    person.phone = contact(row, Channel::Sms, 9)?;
+    person.email = contact(row, Channel::Email, 12)?;
+    Ok((head, Some(person), row.flag(15)?))
+}
+
+fn contact(row: &Row<'_>, channel: Channel, column: usize) -> Result<Option<Contact>> {
+    let Some(text) = row.opt_text(column)? else {
+        return Ok(None);
+    };
+    Ok(Some(Contact {
+        destination: Destination::from_trusted(channel, text),
+        verified: row.flag(column + 1)?,
+        code: row.opt_text(column + 2)?.map(issued_code).transpose()?,
+    }))
+}
+
+fn issued_code(text: &str) -> Result<IssuedCode> {
+    serde_json::from_str(text).map_err(|e| Error::corrupt("a code column", e))
+}
+
+fn otp_factor(row: &Row<'_>) -> Result<OtpFactor> {
+    let channel = match row.text(1)? {
+        "sms" => Channel::Sms,
+        "email" => Channel::Email,
+        _ => return Err(Error::corrupt("otp_factor.channel", "unknown channel")),
+    };
+    let own = row
+        .opt_text(2)?
+        .map(|text| Destination::from_trusted(channel, text));
+    Ok(OtpFactor {
+        id: FactorId::from_trusted(row.text(0)?),
+        channel,
+        binding: own.map_or(OtpBinding::Contact, OtpBinding::Own),
+        proof: row
+            .opt_text(3)?
+            .map(issued_code)
+            .transpose()?
+            .map_or(OtpProof::Verified, OtpProof::Pending),
+        added: Timestamp(row.int(4)?),
+    })
+}
