@@ -1,0 +1,116 @@
+//! The command line: words, flags and examples. What the commands do is in `command`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// `merlon`.
+#[derive(Debug, Parser)]
+#[command(name = "merlon", version, max_term_width = 100, about = "An identity server for people and their factors", after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "First minutes:
+  merlon start --dev                 start here, with an open inbox at /ui/inbox
+  merlon inbox --follow              watch the messages (in a second terminal)
+  cat merlon-data/automation.pat     a token that may do everything
+
+For operation:
+  merlon start --config merlon.yaml --data /var/lib/merlon --listen 0.0.0.0:8080
+  merlon doctor --config merlon.yaml
+  MERLON_LOG=debug merlon start
+
+Every setting: merlon config-reference";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server
+    ///
+    /// Without any configuration it makes a data directory, an organization and an automation user, and prints where
+    /// everything is. The last line, `ready http://ADDR:PORT`, appears when it serves. Ctrl-C or SIGTERM stop it after what it
+    /// accepted is finished.
+    #[command(after_help = "Examples:
+  merlon start
+  merlon start --dev --listen 127.0.0.1:0
+  MERLON_SMTP__HOST=mail.example.com MERLON_SMTP__SENDER=no-reply@example.com merlon start")]
+    Start(Start),
+    /// Show the messages of the built-in inbox
+    #[command(after_help = "Examples:
+  merlon inbox
+  merlon inbox --recipient +41791234567
+  merlon inbox --follow")]
+    Inbox(Inbox),
+    /// Make a personal access token for a user
+    ///
+    /// The token alone goes to standard output, so that a script can take it.
+    #[command(after_help = "Examples:
+  merlon token --user 289201938475610114
+  TOKEN=$(merlon token --user 289201938475610114 --expires 1h)")]
+    Token(Token),
+    /// Check data directory, clock, port, master key, database and providers
+    ///
+    /// Each check is one line: ok, warn or fail, what was looked at, and what to do. The exit code is 1 when one failed.
+    #[command(after_help = "Examples:
+  merlon doctor
+  merlon doctor --config merlon.yaml")]
+    Doctor(Place),
+    /// Print the reference of all settings
+    ConfigReference,
+}
+
+/// Where the configuration and the data are.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Configuration file (YAML)
+    #[arg(long, value_name = "FILE", env = "MERLON_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Data directory [default: ./merlon-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+}
+
+/// `merlon start`.
+#[derive(Debug, Args)]
+pub struct Start {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// For trying out: everybody who reaches the server may read the inbox
+    #[arg(long)]
+    pub dev: bool,
+}
+
+/// `merlon inbox`.
+#[derive(Debug, Args)]
+pub struct Inbox {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// Only messages to this number or address
+    #[arg(long, value_name = "NUMBER|ADDRESS")]
+    pub recipient: Option<String>,
+    /// Stay and show new messages as they come
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// `merlon token`.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// Id of the user
+    #[arg(long, value_name = "ID")]
+    pub user: String,
+    /// How long it is valid: 12h, 30d
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub expires: String,
+}

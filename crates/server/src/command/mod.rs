@@ -1,0 +1,47 @@
+//! The commands, one file each.
+
+mod doctor;
+mod inbox;
+mod start;
+mod token;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, Place};
+use crate::config::{ConfigError, Settings, Sources, reference};
+use crate::output;
+
+/// Runs a command to its end. Must be called within a Tokio runtime.
+pub async fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Start(args) => start::run(args).await,
+        Command::Inbox(args) => inbox::run(args).await,
+        Command::Token(args) => token::run(args).await,
+        Command::Doctor(place) => doctor::run(place).await,
+        Command::ConfigReference => {
+            output::text(&reference());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(&format!("merlon: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// The sources of a command without further flags.
+fn sources(place: &Place) -> Sources {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Sources {
+        file: place.config.clone(),
+        environment,
+        data: place.data.clone(),
+        ..Sources::default()
+    }
+}
+
+fn settings(place: &Place) -> Result<Settings, ConfigError> {
+    Settings::load(sources(place))
+}

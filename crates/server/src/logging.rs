@@ -1,0 +1,81 @@
+//! Logs: text for people on a terminal, JSON for programs elsewhere, always to standard error; traces to a collector
+//! where one is configured.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::config::{Settings, Style};
+
+#[cfg(feature = "otel")]
+mod otel;
+
+/// What has to be flushed when the process ends.
+#[derive(Debug, Default)]
+pub struct Guard {
+    #[cfg(feature = "otel")]
+    traces: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        #[cfg(feature = "otel")]
+        if let Some(traces) = self.traces.take() {
+            let _ = traces.shutdown();
+        }
+    }
+}
+
+/// Starts logging for the whole process. Must be called once, within a Tokio runtime; tests that start servers in
+/// process do not call it.
+pub fn start(settings: &Settings) -> anyhow::Result<Guard> {
+    let filter = EnvFilter::try_new(&settings.log.filter)?;
+    let json = match settings.log.style {
+        Style::Auto => !std::io::stderr().is_terminal(),
+        Style::Text => false,
+        Style::Json => true,
+    };
+    let lines = if json {
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr)
+            .boxed()
+    } else {
+        fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .boxed()
+    };
+    let registry = Registry::default().with(filter).with(lines);
+    let guard = export(registry, settings)?;
+    report_panics();
+    Ok(guard)
+}
+
+#[cfg(feature = "otel")]
+fn export<S>(registry: S, settings: &Settings) -> anyhow::Result<Guard>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+{
+    let traces = otel::provider(&settings.telemetry)?;
+    let layer = traces.as_ref().map(|traces| otel::layer(traces));
+    registry.with(layer).try_init()?;
+    Ok(Guard { traces })
+}
+
+#[cfg(not(feature = "otel"))]
+fn export(registry: impl SubscriberInitExt, _settings: &Settings) -> anyhow::Result<Guard> {
+    registry.try_init()?;
+    Ok(Guard::default())
+}
+
+/// A panic is a bug: it is logged where it happened. Its message may quote data and stays out.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic; please report it with this line");
+    }));
+}

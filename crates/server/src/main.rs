@@ -1,0 +1,18 @@
+//! The binary `merlon`: reads the command line, makes the runtime, runs the command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use server::{cli, command, output};
+use tokio::runtime::Builder;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command::run(cli)),
+        Err(error) => {
+            output::complain(&format!("merlon: no threads to run on: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

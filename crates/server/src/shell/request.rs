@@ -1,0 +1,273 @@
+//! What every request gets, whatever it asks for: an id, the caller's address, a span, a clock, safe headers, and an answer even
+//! when a handler panics.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use futures_util::FutureExt;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use metrics::{Counter, Histogram};
+use tokio::time::Instant;
+use tower::Service;
+use tracing::Instrument;
+
+use super::body::Timely;
+use super::forwarded;
+use crate::config::{Cors, Settings};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Time for a request body to arrive.
+const BODY_TIME: Duration = Duration::from_mins(1);
+
+/// The routes and what is put around them.
+pub(super) struct Shell {
+    routes: Router,
+    trusted: Vec<IpNet>,
+    cors: Cors,
+    https: bool,
+    ids: Ids,
+    seconds: Histogram,
+    /// By the first digit of the status.
+    answers: [Counter; 5],
+    panics: Counter,
+}
+
+impl Shell {
+    pub(super) fn new(settings: &Settings, routes: Router, seed: u64) -> Self {
+        let external = settings
+            .server
+            .external_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https");
+        let class = |class: &'static str| metrics::counter!("merlon_http_requests_total", "status" => class);
+        Self {
+            routes,
+            trusted: settings.server.trusted_proxies.clone(),
+            cors: settings.cors.clone(),
+            https: settings.tls.is_some() || external,
+            ids: Ids {
+                seed,
+                count: AtomicU64::new(0),
+            },
+            seconds: metrics::histogram!("merlon_http_request_seconds"),
+            answers: [
+                class("1xx"),
+                class("2xx"),
+                class("3xx"),
+                class("4xx"),
+                class("5xx"),
+            ],
+            panics: metrics::counter!("merlon_http_panics_total"),
+        }
+    }
+
+    /// Answers one request of a connection.
+    pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let start = Instant::now();
+        let caller = forwarded::settle(request.headers_mut(), peer, &self.trusted);
+        self.forget_foreign_origin(&mut request);
+        let id = self.ids.of(request.headers());
+        request.headers_mut().insert(REQUEST_ID, id.clone());
+        request.extensions_mut().insert(ConnectInfo(caller));
+        let span = tracing::debug_span!(
+            "http",
+            id = id.to_str().unwrap_or_default(),
+            method = request.method().as_str(),
+            path = request.uri().path(),
+        );
+        let mut response = self.route(request).instrument(span.clone()).await;
+        span.in_scope(|| self.observe(response.status(), start.elapsed(), &id));
+        response.headers_mut().insert(REQUEST_ID, id);
+        dress(response.headers_mut(), self.https);
+        response
+    }
+
+    /// A page of an origin that is not allowed gets answers it cannot read: without `Origin` no route shares anything.
+    /// Pages of our own keep the header, since they tell by it who sent a form.
+    fn forget_foreign_origin(&self, request: &mut Request<Incoming>) {
+        let foreign = request
+            .headers()
+            .get(ORIGIN)
+            .is_some_and(|origin| !self.cors.allows(origin.as_bytes()));
+        if foreign && !request.uri().path().starts_with("/ui/") {
+            request.headers_mut().remove(ORIGIN);
+        }
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .filter(|kind| kind.as_bytes().starts_with(GRPC))
+            .cloned();
+        let limit = kind.is_none().then_some(BODY_TIME);
+        let request = request.map(|body| Timely::new(body, limit));
+        let outcome = AssertUnwindSafe(async { self.routes.clone().call(request).await })
+            .catch_unwind()
+            .await;
+        match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => {
+                self.panics.increment(1);
+                tracing::error!("a handler panicked; the caller got an internal error");
+                internal(kind)
+            }
+        }
+    }
+
+    fn observe(&self, status: StatusCode, time: Duration, id: &HeaderValue) {
+        self.seconds.record(time.as_secs_f64());
+        if let Some(counter) = self
+            .answers
+            .get(usize::from(status.as_u16() / 100).saturating_sub(1))
+        {
+            counter.increment(1);
+        }
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        if status.is_server_error() {
+            let id = id.to_str().unwrap_or_default();
+            tracing::warn!(
+                status = status.as_u16(),
+                micros,
+                id,
+                "answered with a server error"
+            );
+        } else {
+            tracing::debug!(status = status.as_u16(), micros, "answered");
+        }
+    }
+}
+
+const GRPC: &[u8] = b"application/grpc";
+
+/// The answer after a panic, in the caller's wire form as far as it is known here.
+fn internal(grpc: Option<HeaderValue>) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    if let Some(kind) = grpc {
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert("grpc-status", HeaderValue::from_static("13"));
+        headers.insert("grpc-message", HeaderValue::from_static("internal error"));
+    } else {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *response.body_mut() = Body::from(r#"{"code":13,"message":"internal error","details":[]}"#);
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response
+}
+
+/// Headers for browsers, where the route set none of its own. gRPC answers never become pages and go without.
+fn dress(headers: &mut HeaderMap, https: bool) {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(GRPC))
+    {
+        return;
+    }
+    let defaults = [
+        (CACHE_CONTROL, "no-store"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("x-robots-tag"), "none"),
+    ];
+    for (name, value) in defaults {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if https {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(year);
+    }
+}
+
+/// Ids of requests: the caller's where it is harmless, else our own. They are unique, not secret.
+struct Ids {
+    seed: u64,
+    count: AtomicU64,
+}
+
+impl Ids {
+    fn of(&self, headers: &HeaderMap) -> HeaderValue {
+        match headers.get(REQUEST_ID) {
+            Some(id) if is_sane(id.as_bytes()) => id.clone(),
+            _ => self.next(),
+        }
+    }
+
+    fn next(&self) -> HeaderValue {
+        let number = self.seed.wrapping_add(self.count.fetch_add(1, Ordering::Relaxed));
+        HeaderValue::try_from(format!("{:016x}", scatter(number)))
+            .unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+/// Spreads neighbours apart and never makes two numbers equal (odd multiplications and shifted xors can be undone).
+fn scatter(number: u64) -> u64 {
+    let number = (number ^ (number >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 29)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    number ^ (number >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_callers_id_is_kept_when_it_cannot_harm_a_log() {
+        for good in ["a", "0aF-_.9", &"x".repeat(64)] {
+            assert!(is_sane(good.as_bytes()), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\"b", "ä", &"x".repeat(65)] {
+            assert!(!is_sane(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn our_ids_do_not_repeat() {
+        let ids = Ids {
+            seed: 7,
+            count: AtomicU64::new(0),
+        };
+        let seen: HashSet<_> = (0..10_000).map(|_| ids.next()).collect();
+        assert_eq!(seen.len(), 10_000);
+    }
+
+    #[test]
+    fn a_route_may_say_more_than_the_default() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
+        dress(&mut headers, true);
+        assert_eq!(headers[CACHE_CONTROL], "max-age=60");
+        assert!(headers.contains_key(STRICT_TRANSPORT_SECURITY));
+        let mut grpc =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc+proto"))]);
+        dress(&mut grpc, true);
+        assert_eq!(grpc.len(), 1);
+    }
+}

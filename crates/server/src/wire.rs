@@ -1,0 +1,202 @@
+//! The one place where everything is put together: data directory, key, routes and workers. Only here time is read
+//! and dice are rolled.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::config::{Access, MasterKey, Settings};
+use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
+use crate::metrics;
+use crate::shell::{Drain, Parts, Readiness, Serving, serve};
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Running {
+    /// The bound address, with the real port.
+    pub address: SocketAddr,
+    /// Scheme and address, as printed by `ready`.
+    pub url: String,
+    /// The data directory, absolute.
+    pub data: PathBuf,
+    /// What the operator should know, in sentences that say what to do.
+    pub warnings: Vec<String>,
+    stop: CancellationToken,
+    serving: Serving,
+    workers: Workers,
+    home: DataDir,
+}
+
+/// What runs beside the requests. It is stopped after the last request is answered.
+#[derive(Debug, Default)]
+pub struct Workers {
+    /// Spawn workers here.
+    pub tasks: TaskTracker,
+    /// Cancelled when they shall stop.
+    pub stop: CancellationToken,
+}
+
+/// What the product is built from.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// What the operator decided.
+    pub settings: &'a Settings,
+    /// Seals what is stored.
+    pub master_key: Zeroizing<[u8; 32]>,
+    /// Where the store lies.
+    pub store: PathBuf,
+    /// Takes reasons against traffic, such as a store that takes no writes.
+    pub readiness: Readiness,
+    /// For workers.
+    pub workers: &'a Workers,
+}
+
+/// Starts a server: takes the data directory, makes what is missing, listens, and tells other processes where it is.
+pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+    let (home, master_key, mut warnings) = {
+        let settings = settings.clone();
+        tokio::task::spawn_blocking(move || open_home(&settings)).await??
+    };
+    warnings.extend(warn(&settings));
+    let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
+    let metrics = metrics::install();
+    let upkeep = metrics::upkeep(metrics.clone());
+    workers
+        .tasks
+        .spawn(workers.stop.clone().run_until_cancelled_owned(upkeep));
+
+    let ground = Ground {
+        settings: &settings,
+        master_key,
+        store: home.join(STORE_FILE),
+        readiness: readiness.clone(),
+        workers: &workers,
+    };
+    let product = product(ground).await?;
+    let request_seed = random_number(&SystemRandom::new())?;
+    let serving = serve(
+        &settings,
+        product,
+        Parts {
+            readiness,
+            metrics,
+            stop: stop.clone(),
+            request_seed,
+        },
+    )?;
+
+    let (address, url) = (serving.address, local_url(&settings, serving.address));
+    let certificate_file = settings
+        .tls
+        .as_ref()
+        .map(|tls| tls.certificate_file.canonicalize())
+        .transpose()?;
+    home.announce(&RunInfo {
+        pid: std::process::id(),
+        address,
+        url: url.clone(),
+        certificate_file,
+    })?;
+    Ok(Running {
+        address,
+        url,
+        data: home.path().to_owned(),
+        warnings,
+        stop,
+        serving,
+        workers,
+        home,
+    })
+}
+
+impl Running {
+    /// Cancel it to make the server stop accepting; [`Self::shutdown`] does so itself.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops accepting, finishes what was accepted, stops the workers, and gives the data directory free.
+    pub async fn shutdown(self) -> Drain {
+        self.stop.cancel();
+        let drain = self.serving.finished().await;
+        self.workers.stop.cancel();
+        self.workers.tasks.close();
+        self.workers.tasks.wait().await;
+        drop(self.home);
+        drain
+    }
+}
+
+/// The routes of the product.
+#[expect(clippy::unused_async, reason = "opening the store and the first start wait")]
+async fn product(_ground: Ground<'_>) -> anyhow::Result<Router> {
+    Ok(Router::new())
+}
+
+fn open_home(settings: &Settings) -> anyhow::Result<(DataDir, Zeroizing<[u8; 32]>, Vec<String>)> {
+    let home = DataDir::open(&settings.data.dir)?;
+    let has_data = home.join(STORE_FILE).exists();
+    let (key, made) = home.master_key(&settings.master_key, has_data, &SystemRandom::new())?;
+    let mut warnings = home.warnings();
+    if let MasterKey::File(path) = &settings.master_key {
+        warnings.extend(crate::data_dir::loose(path));
+    }
+    if made {
+        warnings.push(format!(
+            "a master key was made in {}; keep a copy of it apart from the data, without it a backup cannot be read",
+            home.join(MASTER_KEY_FILE).display()
+        ));
+    }
+    Ok((home, key, warnings))
+}
+
+/// What is allowed and still worth a word.
+fn warn(settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let listen = settings.server.listen;
+    let external_https = settings
+        .server
+        .external_url
+        .as_ref()
+        .is_some_and(|url| url.scheme() == "https");
+    if !listen.ip().is_loopback() && settings.tls.is_none() && !external_https {
+        warnings.push(format!(
+            "{listen} is reachable from outside without TLS, so tokens and codes can be read on the way; set tls.certificate_file and \
+             tls.key_file, or server.external_url when a proxy in front speaks TLS"
+        ));
+    }
+    if settings.inbox.access == Access::Open && !listen.ip().is_loopback() {
+        warnings.push(format!(
+            "the inbox is open and {listen} is reachable from outside: everybody there can read every code; use this for trying out only"
+        ));
+    }
+    warnings
+}
+
+/// Where the server is reached on its own network.
+fn local_url(settings: &Settings, address: SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+fn random_number(random: &dyn SecureRandom) -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    random
+        .fill(&mut bytes)
+        .ok()
+        .context("the operating system gave no random bytes")?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// The wall clock, for whoever is handed a time.
+#[expect(clippy::disallowed_methods, reason = "this is the place that hands it out")]
+pub fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,240 @@
+//! The binary, as somebody at a terminal uses it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A started server; killed when dropped.
+struct Started {
+    child: Child,
+    lines: Vec<String>,
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Started {
+    /// Starts a server on a directory and reads up to the line that says it serves.
+    fn new(dir: &Path) -> Self {
+        let mut child = merlon(dir)
+            .args(["start", "--listen", "127.0.0.1:0", "--data"])
+            .arg(dir.join("data"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let ready = line.starts_with("ready ");
+            lines.push(line);
+            if ready {
+                break;
+            }
+        }
+        Self { child, lines }
+    }
+
+    fn address(&self) -> &str {
+        self.lines
+            .last()
+            .unwrap()
+            .strip_prefix("ready http://")
+            .expect("the last line says that it serves")
+    }
+}
+
+/// The binary in a clean environment.
+fn merlon(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_merlon"));
+    command.current_dir(dir).env_clear();
+    command
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn start_serves_keeps_its_things_private_and_stops_cleanly() {
+    let home = tempfile::tempdir().unwrap();
+    let mut server = Started::new(home.path());
+    assert!(get(server.address(), "/debug/ready").starts_with("HTTP/1.1 200"));
+    let data = home.path().join("data");
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o077,
+            0,
+            "{}",
+            path.display()
+        );
+    }
+    let printed = server.lines.join("\n");
+    let key = fs::read_to_string(data.join("master.key")).unwrap();
+    assert!(
+        printed.contains("a master key was made") && !printed.contains(key.trim()),
+        "{printed}"
+    );
+
+    let pid = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(server.child.wait().unwrap().success());
+    assert!(!data.join("server.json").exists());
+    let again = Started::new(home.path());
+    assert!(
+        !again.lines.join("\n").contains("master key was made"),
+        "the key stays"
+    );
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Started::new(home.path());
+    let second = merlon(home.path())
+        .args(["start", "--data", "data", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let text = text(&second);
+    let pid = server.child.id();
+    assert!(
+        text.contains(&format!("process {pid}")) && text.contains(server.address()),
+        "{text}"
+    );
+}
+
+#[test]
+fn doctor_is_content_with_a_running_server() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Started::new(home.path());
+    let doctor = merlon(home.path())
+        .args(["doctor", "--data", "data"])
+        .output()
+        .unwrap();
+    let text = text(&doctor);
+    assert!(
+        doctor.status.success() && text.contains(server.address()),
+        "{text}"
+    );
+    assert!(!text.contains("fail"), "{text}");
+}
+
+#[test]
+fn doctor_names_what_is_broken_and_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let data = home.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(
+        data.join("merlon.db"),
+        "not a database, and more than a few bytes of it",
+    )
+    .unwrap();
+    let doctor = merlon(home.path())
+        .args(["doctor", "--data", "data"])
+        .env("MERLON_SERVER__LISTEN", taken.local_addr().unwrap().to_string())
+        .env("MERLON_SMTP__HOST", "127.0.0.1")
+        .env("MERLON_SMTP__PORT", dead.to_string())
+        .env("MERLON_SMTP__SENDER", "a@example.com")
+        .env("MERLON_SMTP__SECURITY", "none")
+        .output()
+        .unwrap();
+    let text = text(&doctor);
+    assert_eq!(doctor.status.code(), Some(1), "{text}");
+    for part in [
+        "cannot be listened on",
+        "chmod 700",
+        "is gone, and the data is sealed",
+        "database",
+        "SMTP server",
+    ] {
+        assert!(
+            text.lines()
+                .any(|line| !line.starts_with("ok") && line.contains(part)),
+            "{part} in {text}"
+        );
+    }
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("ok")).collect();
+    assert!(
+        lines.iter().all(|line| line.contains(" - ")),
+        "each says what to do: {text}"
+    );
+}
+
+#[test]
+fn doctor_and_start_refuse_a_configuration_with_mistakes() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("merlon.yaml"), "server:\n  lisen: 127.0.0.1:1\n").unwrap();
+    for command in ["doctor", "start"] {
+        let output = merlon(home.path())
+            .args([command, "--config", "merlon.yaml"])
+            .output()
+            .unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("merlon.yaml:2") && text.contains("did you mean server.listen?"),
+            "{text}"
+        );
+    }
+    assert!(!home.path().join("merlon-data").exists(), "nothing was made");
+}
+
+#[test]
+fn commands_without_a_server_say_how_to_start_one() {
+    let home = tempfile::tempdir().unwrap();
+    for arguments in [&["inbox"][..], &["token", "--user", "1"]] {
+        let output = merlon(home.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains("merlon start --data"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn help_teaches_by_example() {
+    let home = tempfile::tempdir().unwrap();
+    let help = text(&merlon(home.path()).arg("--help").output().unwrap());
+    assert!(
+        help.contains("merlon start --dev") && help.contains("merlon inbox --follow"),
+        "{help}"
+    );
+    for command in ["start", "inbox", "token", "doctor"] {
+        let help = text(&merlon(home.path()).args([command, "--help"]).output().unwrap());
+        assert!(
+            help.contains("Examples:") && help.contains(&format!("merlon {command}")),
+            "{help}"
+        );
+    }
+}
