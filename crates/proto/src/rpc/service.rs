@@ -203,7 +203,9 @@ fn located<Req: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Sta
     let path = serde_path_to_error::deserialize::<_, Req>(&mut deserializer)
         .err()
         .map(|error| error.path().to_string());
-    malformed(&error.to_string(), path.as_deref().filter(|path| *path != "."))
+    // A part that was cut off before its name was read shows as a question mark.
+    let path = path.as_deref().map(|path| path.trim_end_matches(['?', '.']));
+    malformed(&error.to_string(), path.filter(|path| !path.is_empty()))
 }
 
 fn malformed(error: &str, field: Option<&str>) -> Status {
