@@ -1,4 +1,4 @@
-//! What the descriptors say beyond names and types: comments, HTTP rules, permissions, success codes and limits.
+//! What the descriptors say beyond names and types: comments, HTTP rules, permissions, success codes, limits.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,8 @@ pub(super) struct Endpoint {
 }
 
 impl Contract {
-    /// Reads an encoded file descriptor set; `None` when it is none or lacks the options the contract is written with.
+    /// Reads an encoded file descriptor set; `None` when it is none, or lacks the options that the contract is
+    /// written with.
     pub(super) fn read(encoded: &[u8]) -> Option<Self> {
         let pool = DescriptorPool::decode(encoded).ok()?;
         let comments = pool
@@ -90,7 +91,6 @@ impl Contract {
         self.comment(&choice.parent_file(), choice.path())
     }
 
-    /// The comment at the value with this index in declaration order.
     pub(super) fn of_value(
         &self,
         choice: &EnumDescriptor,

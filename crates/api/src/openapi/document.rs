@@ -1,4 +1,4 @@
-//! Puts the document together: one operation for each method with an HTTP rule, and the schemas they refer to.
+//! Puts the document together: an operation for each method with an HTTP rule, and the schemas they refer to.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor};
 
@@ -7,15 +7,15 @@ use super::example;
 use super::node::Node;
 use super::schema::Schemas;
 
-const ABOUT: &str = "Users, their contact data and the factors they sign in with. Every operation is also a gRPC, \
-    gRPC-Web and Connect method on the same port.\n\nJSON names are camelCase; snake_case is accepted in requests. 64-bit \
-    numbers are strings, times are RFC 3339 in UTC, fields with their default value are left out of answers, and \
-    unknown fields of requests are ignored. Whatever is neither in the path nor in the body can be sent as a query \
-    parameter, nested names joined by dots.";
+const ABOUT: &str = "Users, their contact data and the factors they sign in with. Every operation is also a \
+    gRPC, gRPC-Web and Connect method on the same port.\n\nJSON names are camelCase; snake_case is accepted in \
+    requests. 64-bit numbers are strings, times are RFC 3339 in UTC, fields with their default value are left out \
+    of answers, and unknown fields of requests are ignored. Whatever is neither in the path nor in the body can be \
+    sent as a query parameter, nested names joined by dots.";
 
 const REFUSED: &str = "The call was refused or failed; `code` is the gRPC code. 400: invalid argument or failed \
-    precondition, 403: permission denied, 404: not found or not to be seen, 409: already exists, 429: a limit is reached, \
-    with `Retry-After` in seconds, 501: not available, 503: try again later.";
+    precondition, 403: permission denied, 404: not found or not to be seen, 409: already exists, 429: a limit is \
+    reached, with `Retry-After` in seconds, 501: not available, 503: try again later.";
 
 const UNAUTHENTICATED: &str = "The token is missing, malformed, expired or revoked.";
 

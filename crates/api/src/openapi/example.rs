@@ -1,4 +1,5 @@
-//! Example values for requests, guessed from the names and types of fields. They show what is usual, not all there is.
+//! Example values for requests, guessed from the names and types of fields. They show what is usual, not all
+//! there is.
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 

@@ -1,5 +1,5 @@
-//! Messages and enums as JSON schemas, by the proto3 JSON mapping: camelCase names, 64-bit numbers as strings, enums by
-//! name, times as RFC 3339.
+//! Messages and enums as JSON schemas, by the proto3 JSON mapping: camelCase names, 64-bit numbers as strings,
+//! enums by name, times as RFC 3339.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, On
 use super::contract::{Contract, Limits};
 use super::node::Node;
 
-/// The schemas of the document. What is referred to is collected, and described when the document is finished.
+/// The schemas of the document. What is referred to is collected, and described at the end.
 pub(super) struct Schemas<'a> {
     contract: &'a Contract,
     done: Vec<(String, Node)>,

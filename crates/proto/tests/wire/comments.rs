@@ -1,4 +1,4 @@
-//! Finds what does not explain itself: services, methods, messages, fields, oneofs, enums, values and extensions
+//! Finds what does not explain itself: services, methods, messages, fields, oneofs, enums, values, extensions
 //! without a comment above them.
 
 use std::collections::HashSet;

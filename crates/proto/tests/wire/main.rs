@@ -1,4 +1,4 @@
-//! The contract against the facts it was written from: names, numbers, types, limits, HTTP rules and permissions of
+//! The contract against the facts it was written from: names, numbers, types, limits, HTTP rules, permissions of
 //! our `.proto` files are those of the fact tables in `facts/`, and everything explains itself.
 #![expect(clippy::unwrap_used, reason = "a broken fixture should stop the test")]
 
@@ -178,7 +178,7 @@ fn differences(table: &str, pool: &DescriptorPool, whole: bool) -> Vec<String> {
     found
 }
 
-/// Puts our statement where the table's was; a statement that is not there stays out, and shows as a difference.
+/// Puts our statement where the table's was; one that is not there stays out, and shows as a difference.
 fn with_intended(mut expected: Facts) -> Facts {
     for difference in INTENDED
         .iter()
@@ -262,7 +262,7 @@ fn extensions_have_their_true_numbers() {
     }
 }
 
-/// A comparison that cannot fail proves nothing: each kind of typo, made in the test's own copy of a table, is found.
+/// A comparison that cannot fail proves nothing: each kind of typo, made in a copy of a table, is found.
 #[test]
 fn each_kind_of_typo_is_found() {
     let pool = compiler().descriptor_pool();

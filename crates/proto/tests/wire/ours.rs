@@ -55,14 +55,8 @@ fn message(facts: &mut Facts, found: &MessageDescriptor) {
         let line = field_line(&field, &facts.package);
         facts.state(&subject, line);
     }
-    // Numbers that we keep free beyond the table are our own affair; those of the table are few enough to name.
-    for range in found
-        .reserved_ranges()
-        .filter(|range| range.end == range.start + 1)
-    {
-        if subject == "message AuthOption" {
-            facts.state(&subject, format!("reserved {}", range.start));
-        }
+    for number in found.reserved_ranges().flatten() {
+        facts.state(&subject, format!("reserved {number}"));
     }
     found.child_messages().for_each(|child| message(facts, &child));
     found.child_enums().for_each(|child| choice(facts, &child));

@@ -1,4 +1,4 @@
-//! Reads a fact table. Its form: `package`, `files`, `extend`, then services, messages and enums with their parts
+//! Reads a fact table. Its form: `package`, `files`, `extend`, then services, messages, enums with their parts
 //! indented below.
 
 use super::Facts;
