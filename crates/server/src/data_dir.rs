@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand::SecureRandom;
+use app::Entropy;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -65,9 +65,6 @@ pub enum DataDirError {
         /// The directory.
         dir: PathBuf,
     },
-    /// The system gave no random bytes.
-    #[error("the operating system gave no random bytes for a master key")]
-    NoRandomness,
 }
 
 fn remedy(error: &io::Error) -> String {
@@ -175,7 +172,7 @@ impl DataDir {
         &self,
         source: &MasterKey,
         has_data: bool,
-        random: &dyn SecureRandom,
+        entropy: &dyn Entropy,
     ) -> Result<(Zeroizing<[u8; 32]>, bool), DataDirError> {
         match source {
             MasterKey::Given(key) => Ok((key.clone(), false)),
@@ -188,17 +185,15 @@ impl DataDir {
                         path,
                         dir: self.path.clone(),
                     }),
-                    (false, false) => Ok((self.generate_key(random)?, true)),
+                    (false, false) => Ok((self.generate_key(entropy)?, true)),
                 }
             }
         }
     }
 
-    fn generate_key(&self, random: &dyn SecureRandom) -> Result<Zeroizing<[u8; 32]>, DataDirError> {
+    fn generate_key(&self, entropy: &dyn Entropy) -> Result<Zeroizing<[u8; 32]>, DataDirError> {
         let mut key = Zeroizing::new([0; 32]);
-        random
-            .fill(key.as_mut_slice())
-            .map_err(|_| DataDirError::NoRandomness)?;
+        entropy.fill(key.as_mut_slice());
         let text = Zeroizing::new(STANDARD.encode(key.as_slice()) + "\n");
         self.write_private(MASTER_KEY_FILE, text.as_bytes())?;
         Ok(key)
@@ -316,9 +311,8 @@ fn write_private(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::rand::SystemRandom;
-
     use super::*;
+    use crate::wire::Senses;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -329,7 +323,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = DataDir::open(&home.path().join("a/b")).unwrap();
         let (_, made) = dir
-            .master_key(&MasterKey::Generated, false, &SystemRandom::new())
+            .master_key(&MasterKey::Generated, false, &*Senses::default().entropy)
             .unwrap();
         assert!(made);
         assert_eq!(mode(dir.path()), 0o700);
@@ -375,15 +369,15 @@ mod tests {
     fn the_generated_key_stays_and_is_not_replaced_under_data() {
         let home = tempfile::tempdir().unwrap();
         let dir = DataDir::open(home.path()).unwrap();
-        let random = SystemRandom::new();
-        let (first, _) = dir.master_key(&MasterKey::Generated, false, &random).unwrap();
-        let (second, made) = dir.master_key(&MasterKey::Generated, true, &random).unwrap();
+        let random = &*Senses::default().entropy;
+        let (first, _) = dir.master_key(&MasterKey::Generated, false, random).unwrap();
+        let (second, made) = dir.master_key(&MasterKey::Generated, true, random).unwrap();
         assert!(!made && first == second);
         fs::remove_file(dir.join(MASTER_KEY_FILE)).unwrap();
-        let gone = dir.master_key(&MasterKey::Generated, true, &random).unwrap_err();
+        let gone = dir.master_key(&MasterKey::Generated, true, random).unwrap_err();
         assert!(matches!(gone, DataDirError::KeyGone { .. }));
         fs::write(dir.join(MASTER_KEY_FILE), "nonsense").unwrap();
-        let bad = dir.master_key(&MasterKey::Generated, true, &random).unwrap_err();
+        let bad = dir.master_key(&MasterKey::Generated, true, random).unwrap_err();
         assert!(!bad.to_string().contains("nonsense") && bad.to_string().contains("openssl rand"));
     }
 }

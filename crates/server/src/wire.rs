@@ -1,17 +1,19 @@
 //! The one place where everything is put together: data directory, key, routes and workers. Only here time is read
 //! and dice are rolled.
 
+mod ground;
+mod senses;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use anyhow::Context;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+pub use self::ground::Ground;
+pub use self::senses::{Senses, wall_clock};
 use crate::config::{Access, MasterKey, Settings};
 use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
 use crate::metrics;
@@ -28,6 +30,8 @@ pub struct Running {
     pub data: PathBuf,
     /// What the operator should know, in sentences that say what to do.
     pub warnings: Vec<String>,
+    /// What the product stands on; tests look into it.
+    pub ground: Ground,
     stop: CancellationToken,
     serving: Serving,
     workers: Workers,
@@ -43,26 +47,17 @@ pub struct Workers {
     pub stop: CancellationToken,
 }
 
-/// What the product is built from.
-#[derive(Debug)]
-pub struct Ground<'a> {
-    /// What the operator decided.
-    pub settings: &'a Settings,
-    /// Seals what is stored.
-    pub master_key: Zeroizing<[u8; 32]>,
-    /// Where the store lies.
-    pub store: PathBuf,
-    /// Takes reasons against traffic, such as a store that takes no writes.
-    pub readiness: Readiness,
-    /// For workers.
-    pub workers: &'a Workers,
+/// Starts a server as it runs in earnest.
+pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+    start_with(settings, Senses::default()).await
 }
 
-/// Starts a server: takes the data directory, makes what is missing, listens, and tells other processes where it is.
-pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+/// Starts a server with the given time and randomness: takes the data directory, makes what is missing, listens, and tells other
+/// processes where it is.
+pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Running> {
     let (home, master_key, mut warnings) = {
-        let settings = settings.clone();
-        tokio::task::spawn_blocking(move || open_home(&settings)).await??
+        let (settings, senses) = (settings.clone(), senses.clone());
+        tokio::task::spawn_blocking(move || open_home(&settings, &senses)).await??
     };
     warnings.extend(warn(&settings));
     let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
@@ -72,25 +67,15 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         .tasks
         .spawn(workers.stop.clone().run_until_cancelled_owned(upkeep));
 
-    let ground = Ground {
-        settings: &settings,
-        master_key,
-        store: home.join(STORE_FILE),
-        readiness: readiness.clone(),
-        workers: &workers,
+    let ground = ground::lay(&settings, &senses, &home, &master_key, &mut warnings).await?;
+    let product = product(&settings, &ground, &readiness, &workers)?;
+    let parts = Parts {
+        readiness,
+        metrics,
+        stop: stop.clone(),
+        request_seed: random_number(&senses),
     };
-    let product = product(ground).await?;
-    let request_seed = random_number(&SystemRandom::new())?;
-    let serving = serve(
-        &settings,
-        product,
-        Parts {
-            readiness,
-            metrics,
-            stop: stop.clone(),
-            request_seed,
-        },
-    )?;
+    let serving = serve(&settings, product, parts)?;
 
     let (address, url) = (serving.address, local_url(&settings, serving.address));
     let certificate_file = settings
@@ -109,11 +94,23 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         url,
         data: home.path().to_owned(),
         warnings,
+        ground,
         stop,
         serving,
         workers,
         home,
     })
+}
+
+/// The routes and workers of the product.
+#[expect(clippy::unnecessary_wraps, reason = "wiring the services can fail")]
+fn product(
+    _settings: &Settings,
+    _ground: &Ground,
+    _readiness: &Readiness,
+    _workers: &Workers,
+) -> anyhow::Result<Router> {
+    Ok(Router::new().merge(api::openapi::routes()))
 }
 
 impl Running {
@@ -122,28 +119,29 @@ impl Running {
         self.stop.clone()
     }
 
-    /// Stops accepting, finishes what was accepted, stops the workers, and gives the data directory free.
+    /// Stops accepting, finishes what was accepted, stops the workers, closes the store, and gives the data directory free.
     pub async fn shutdown(self) -> Drain {
         self.stop.cancel();
         let drain = self.serving.finished().await;
         self.workers.stop.cancel();
         self.workers.tasks.close();
         self.workers.tasks.wait().await;
+        let store = self.ground.ctx.store.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
         drop(self.home);
         drain
     }
 }
 
-/// The routes of the product.
-#[expect(clippy::unused_async, reason = "opening the store and the first start wait")]
-async fn product(_ground: Ground<'_>) -> anyhow::Result<Router> {
-    Ok(Router::new())
-}
-
-fn open_home(settings: &Settings) -> anyhow::Result<(DataDir, Zeroizing<[u8; 32]>, Vec<String>)> {
+fn open_home(
+    settings: &Settings,
+    senses: &Senses,
+) -> anyhow::Result<(DataDir, Zeroizing<[u8; 32]>, Vec<String>)> {
     let home = DataDir::open(&settings.data.dir)?;
     let has_data = home.join(STORE_FILE).exists();
-    let (key, made) = home.master_key(&settings.master_key, has_data, &SystemRandom::new())?;
+    let (key, made) = home.master_key(&settings.master_key, has_data, &*senses.entropy)?;
     let mut warnings = home.warnings();
     if let MasterKey::File(path) = &settings.master_key {
         warnings.extend(crate::data_dir::loose(path));
@@ -186,17 +184,8 @@ fn local_url(settings: &Settings, address: SocketAddr) -> String {
     format!("{scheme}://{address}")
 }
 
-fn random_number(random: &dyn SecureRandom) -> anyhow::Result<u64> {
+fn random_number(senses: &Senses) -> u64 {
     let mut bytes = [0; 8];
-    random
-        .fill(&mut bytes)
-        .ok()
-        .context("the operating system gave no random bytes")?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-/// The wall clock, for whoever is handed a time.
-#[expect(clippy::disallowed_methods, reason = "this is the place that hands it out")]
-pub fn wall_clock() -> SystemTime {
-    SystemTime::now()
+    senses.entropy.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }

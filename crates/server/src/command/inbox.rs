@@ -73,12 +73,17 @@ async fn show_new(client: &Client, path: &str, seen: Option<String>) -> anyhow::
     let new: Vec<&Message> = page
         .messages
         .iter()
-        .take_while(|message| seen.as_ref() != Some(&message.id))
+        .take_while(|message| seen.as_ref().is_none_or(|seen| is_after(&message.id, seen)))
         .collect();
     for message in new.iter().rev() {
         output::line(&render(message));
     }
     Ok(new.first().map(|message| message.id.clone()).or(seen))
+}
+
+/// Ids are numbers that grow with time, written without leading zeros.
+fn is_after(id: &str, seen: &str) -> bool {
+    (id.len(), id) > (seen.len(), seen)
 }
 
 /// One head line, then the text, indented. What a message says cannot command the terminal.

@@ -94,6 +94,8 @@ fn start_serves_keeps_its_things_private_and_stops_cleanly() {
             path.display()
         );
     }
+    let token = fs::read_to_string(data.join("automation.pat")).unwrap();
+    assert!(token.len() > 20 && token.ends_with('\n') && token.lines().count() == 1);
     let printed = server.lines.join("\n");
     let key = fs::read_to_string(data.join("master.key")).unwrap();
     assert!(
@@ -125,6 +127,23 @@ fn a_second_server_on_the_same_data_is_refused() {
     let pid = server.child.id();
     assert!(
         text.contains(&format!("process {pid}")) && text.contains(server.address()),
+        "{text}"
+    );
+}
+
+#[test]
+fn another_master_key_is_refused_before_anything_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    drop(Started::new(home.path()));
+    let other = merlon(home.path())
+        .args(["start", "--data", "data", "--listen", "127.0.0.1:0"])
+        .env("MERLON_MASTER_KEY__VALUE", "abcdefghijklmnopqrstuvwxyz012345")
+        .output()
+        .unwrap();
+    let text = text(&other);
+    assert_eq!(other.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("another master key") && !text.contains("abcdefgh"),
         "{text}"
     );
 }

@@ -1,6 +1,11 @@
 //! The shell from outside: sockets, TLS, limits, shutdown, the commands and the pages they print.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod commands;
 mod docs;

@@ -1,0 +1,163 @@
+//! The product's ground: the store opened with the right key, what the operator decided in the words of the use cases,
+//! and the first start.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use app::Ctx;
+use app::bootstrap::{self, Foundation};
+use app::ctx::Channels;
+use app::id::IdSource;
+use app::policy::{CLEAR_LETTERS, CodePolicy, DIGITS, Policy};
+use app::secret::{Keys, MasterKey};
+use domain::base::Span;
+use domain::send::SendLimits;
+use store::{Store, StoreOptions};
+use tokio::sync::Notify;
+
+use super::senses::Senses;
+use crate::config::{Capture, CodeRule, Settings};
+use crate::data_dir::{DataDir, STORE_FILE, TOKEN_FILE};
+
+/// What everything of the product stands on.
+#[derive(Debug)]
+pub struct Ground {
+    /// For every use case.
+    pub ctx: Arc<Ctx>,
+    /// The instance and its first organization.
+    pub foundation: Foundation,
+}
+
+/// Opens or makes the store, and lays the foundation where there is none.
+pub(super) async fn lay(
+    settings: &Settings,
+    senses: &Senses,
+    home: &DataDir,
+    master_key: &[u8; 32],
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Ground> {
+    let keys = Keys::derive(&MasterKey(*master_key)).context("deriving keys from the master key")?;
+    let options = StoreOptions {
+        path: home.join(STORE_FILE),
+    };
+    let store = tokio::task::spawn_blocking(move || Store::open(&options))
+        .await?
+        .context("opening the store")?;
+    let ctx = Arc::new(context(settings, senses, store, keys));
+    if !bootstrap::check_master_key(&ctx).await? {
+        bail!(
+            "the data in {} was sealed with another master key; give the one it was made with (master_key.file, \
+             MERLON_MASTER_KEY__VALUE, or master.key in the directory)",
+            home.path().display()
+        );
+    }
+    let foundation = bootstrap::found(&ctx).await?;
+    match &foundation.automation_token {
+        Some(token) => home.write_private(TOKEN_FILE, format!("{}\n", token.reveal()).as_bytes())?,
+        None if !home.join(TOKEN_FILE).exists() => warnings.push(format!(
+            "{} is gone; the commands inbox and token need it. Put it back, or write another token of an IAM_OWNER into it",
+            home.join(TOKEN_FILE).display()
+        )),
+        None => {}
+    }
+    Ok(Ground { ctx, foundation })
+}
+
+fn context(settings: &Settings, senses: &Senses, store: Store, keys: Keys) -> Ctx {
+    let captured = settings.inbox.capture == Capture::Auto;
+    Ctx {
+        store,
+        clock: senses.clock.clone(),
+        entropy: senses.entropy.clone(),
+        keys,
+        ids: IdSource::new(0),
+        policy: policy(settings),
+        channels: Channels {
+            sms: captured || settings.sms_webhook.is_some(),
+            email: captured || settings.smtp.is_some() || settings.email_webhook.is_some(),
+        },
+        outbox_bell: Notify::new(),
+        inbox_bell: Notify::new(),
+    }
+}
+
+/// What the operator decided, in the words of the use cases.
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        phone_code: code_policy(settings.codes.phone, DIGITS),
+        email_code: code_policy(settings.codes.email, CLEAR_LETTERS),
+        sends: SendLimits {
+            gap: span(settings.sends.interval),
+            per_hour: settings.sends.destination_hourly,
+            per_day: settings.sends.destination_daily,
+            user_per_day: settings.sends.user_daily,
+        },
+        phone_region: settings.phone.default_region.clone(),
+        public_host: public_host(settings),
+        trusted_hosts: settings.server.public_hosts.clone(),
+    }
+}
+
+fn code_policy(rule: CodeRule, alphabet: &'static str) -> CodePolicy {
+    CodePolicy {
+        alphabet,
+        length: rule.length,
+        lifetime: span(rule.lifetime),
+        tries: rule.tries,
+    }
+}
+
+fn span(time: Duration) -> Span {
+    Span(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The host that messages speak of: the configured one, or what a browser on this machine would use.
+fn public_host(settings: &Settings) -> String {
+    let configured = settings
+        .server
+        .external_url
+        .as_ref()
+        .and_then(|url| url.host_str());
+    match (configured, settings.server.listen.ip()) {
+        (Some(host), _) => host.to_owned(),
+        (None, ip) if ip.is_loopback() || ip.is_unspecified() => "localhost".to_owned(),
+        (None, IpAddr::V4(ip)) => ip.to_string(),
+        (None, IpAddr::V6(ip)) => format!("[{ip}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_the_use_cases() {
+        assert_eq!(
+            policy(&Settings::load(Sources::default()).unwrap()),
+            Policy::default()
+        );
+    }
+
+    #[test]
+    fn messages_speak_of_the_external_host() {
+        let host = |variable: &str, value: &str| {
+            let environment = vec![(variable.to_owned(), value.to_owned())];
+            public_host(
+                &Settings::load(Sources {
+                    environment,
+                    ..Sources::default()
+                })
+                .unwrap(),
+            )
+        };
+        assert_eq!(
+            host("MERLON_SERVER__EXTERNAL_URL", "https://id.example.com:8443"),
+            "id.example.com"
+        );
+        assert_eq!(host("MERLON_SERVER__LISTEN", "0.0.0.0:80"), "localhost");
+        assert_eq!(host("MERLON_SERVER__LISTEN", "192.0.2.1:80"), "192.0.2.1");
+    }
+}
