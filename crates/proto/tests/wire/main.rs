@@ -82,7 +82,7 @@ struct Intended {
 }
 
 /// Every intended difference. A user without a schema gets the built-in one, so `schema_id` may stay empty. The
-/// e-mail rule knows no international domains and no white space at the ends; addresses are parsed later anyway.
+/// e-mail rule knows no international domains and no spaces at the ends; addresses are parsed later anyway.
 const INTENDED: [Intended; 5] = [
     Intended {
         package: "zitadel.user.v3alpha",
@@ -112,7 +112,7 @@ const INTENDED: [Intended; 5] = [
         package: "zitadel.auth.v1",
         subject: "message SetMyEmailRequest",
         table: "1 string email REQUIRED email=true",
-        ours: "1 string email REQUIRED max_len=254 min_len=1",
+        ours: "1 string email REQUIRED max_len=200 min_len=1",
     },
 ];
 
