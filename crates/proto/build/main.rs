@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
+mod debug;
 mod fields;
 mod methods;
 mod names;
@@ -48,11 +49,13 @@ fn main() -> Result<()> {
         .enable_type_names()
         .type_name_domain(["."], "type.googleapis.com")
         .bytes(["."])
+        .skip_debug(debug::hidden(&pool))
         .include_file("mod.rs")
         .service_generator(Box::new(services::Traits))
         .compile_fds(set)?;
     json(&encoded, &pool, &out)?;
 
+    fs::write(out.join("debug.rs"), debug::implementations(&pool)?)?;
     fs::write(out.join("methods.rs"), methods::table(&pool)?)?;
     fs::write(out.join("rules.rs"), rules::validators(&pool)?)?;
     fs::write(out.join("fields.rs"), fields::setters(&pool)?)?;

@@ -11,8 +11,11 @@ mod generated {
         clippy::pedantic
     )]
     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
+    include!(concat!(env!("OUT_DIR"), "/debug.rs"));
 }
 pub mod rpc;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 pub mod wkt;
 

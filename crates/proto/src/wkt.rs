@@ -310,6 +310,7 @@ impl<'de> Deserialize<'de> for Empty {
 
 /// `google.protobuf.Struct`: any JSON object.
 #[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
 pub struct Struct {
     /// The members by name.
     #[prost(btree_map = "string, message", tag = "1")]
@@ -318,6 +319,7 @@ pub struct Struct {
 
 /// `google.protobuf.Value`: any JSON value.
 #[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
 pub struct Value {
     /// The value; absent is not valid.
     #[prost(oneof = "value::Kind", tags = "1, 2, 3, 4, 5, 6")]
@@ -328,6 +330,7 @@ pub struct Value {
 pub mod value {
     /// One JSON value.
     #[derive(Clone, PartialEq, prost::Oneof)]
+    #[prost(skip_debug)]
     pub enum Kind {
         /// `null`; the number is always 0.
         #[prost(int32, tag = "1")]
@@ -352,6 +355,7 @@ pub mod value {
 
 /// `google.protobuf.ListValue`: a JSON array.
 #[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
 pub struct ListValue {
     /// The items in order.
     #[prost(message, repeated, tag = "1")]
@@ -359,6 +363,38 @@ pub struct ListValue {
 }
 
 use value::Kind;
+
+// User data is personal: only the shape of a value is ever printed.
+impl fmt::Debug for Struct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Struct({} members)", self.fields.len())
+    }
+}
+
+impl fmt::Debug for ListValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ListValue({} items)", self.values.len())
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NullValue(_) => "null",
+            Self::NumberValue(_) => "number",
+            Self::StringValue(_) => "string",
+            Self::BoolValue(_) => "bool",
+            Self::StructValue(_) => "object",
+            Self::ListValue(_) => "array",
+        })
+    }
+}
 
 impl From<Kind> for Value {
     fn from(kind: Kind) -> Self {

@@ -31,7 +31,7 @@ pub(super) const TOKEN: &str = "Bearer letmein";
 pub(super) const USERS: &str = "/zitadel.resources.user.v3alpha.ZITADELUsers";
 
 /// Lets one token in; the context is the name of the wire form.
-struct Door;
+pub(super) struct Door;
 
 impl Gate for Door {
     type Context = String;
@@ -201,6 +201,11 @@ pub(super) async fn start() -> SocketAddr {
         .add(zitadel_users(Users))
         .add(old::user_service(Users))
         .add(proto::zitadel::auth::v1::auth_service(Nobody));
+    serve(services).await
+}
+
+/// Serves these services behind the door.
+pub(super) async fn serve(services: Services<String>) -> SocketAddr {
     let service = service(Door, services).expect("all methods are reachable");
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -227,8 +232,16 @@ pub(super) async fn start() -> SocketAddr {
     address
 }
 
-struct Nobody;
+/// Implements every service and no method.
+pub(super) struct Nobody;
+
+impl proto::merlon::inbox::v1::InboxService<String> for Nobody {}
 impl proto::zitadel::auth::v1::AuthService<String> for Nobody {}
+impl ZitadelUsers<String> for Nobody {}
+impl proto::zitadel::resources::userschema::v3alpha::ZitadelUserSchemas<String> for Nobody {}
+impl proto::zitadel::user::schema::v3alpha::UserSchemaService<String> for Nobody {}
+impl proto::zitadel::user::v2::UserService<String> for Nobody {}
+impl old::UserService<String> for Nobody {}
 
 /// A whole answer.
 #[derive(Debug)]

@@ -1,0 +1,94 @@
+//! The generated parts, tried on a few messages of the contract.
+
+use prost::Message;
+
+use crate::rpc::Fields;
+use crate::validate::Validate;
+use crate::zitadel::resources::user::v3alpha::{
+    CreateUserRequest, GetUserRequest, SearchUsersRequest, SetContactPhoneRequest, SetPhone, set_phone,
+};
+use crate::zitadel::resources::userschema::v3alpha::CreateUserSchemaRequest;
+
+fn phone(number: &str) -> SetContactPhoneRequest {
+    let phone = SetPhone {
+        number: number.to_owned(),
+        verification: None,
+    };
+    SetContactPhoneRequest {
+        id: "1".to_owned(),
+        phone: Some(phone),
+        ..SetContactPhoneRequest::default()
+    }
+}
+
+#[test]
+fn nothing_personal_is_printed() {
+    let mut request = phone("+41791234567");
+    assert_eq!(format!("{request:?}"), "SetContactPhoneRequest { .. }");
+    let verification = set_phone::Verification::IsVerified(true);
+    assert_eq!(format!("{verification:?}"), "IsVerified(..)");
+    request.phone = None;
+    let data: crate::wkt::Struct = serde_json::from_str(r#"{"name":"Ada"}"#).expect("an object");
+    assert_eq!(format!("{data:?}"), "Struct(1 members)");
+}
+
+#[test]
+fn lengths_count_code_points() {
+    assert!(phone(&"é".repeat(20)).validate().is_ok());
+    assert!(phone(&"é".repeat(21)).validate().is_err());
+    assert!(phone("").validate().is_err());
+}
+
+#[test]
+fn lists_name_the_item_and_refuse_doubles() {
+    let read = |json: &str| serde_json::from_str::<CreateUserSchemaRequest>(json).expect("a request");
+    let good = read(
+        r#"{"userSchema":{"type":"t","schema":{},"possibleAuthenticators":["AUTHENTICATOR_TYPE_PASSWORD"]}}"#,
+    );
+    assert_eq!(good.validate(), Ok(()));
+    let zero = read(r#"{"user_schema":{"type":"t","schema":{},"possible_authenticators":[1,0]}}"#);
+    let text = zero.validate().expect_err("0 is not allowed").to_string();
+    assert!(
+        text.contains(".PossibleAuthenticators[1]: value must not be in list [0]"),
+        "{text}"
+    );
+    let twice = read(r#"{"userSchema":{"type":"t","schema":{},"possibleAuthenticators":[1,1]}}"#);
+    let text = twice.validate().expect_err("twice").to_string();
+    assert!(
+        text.ends_with(".PossibleAuthenticators: repeated value must contain unique items"),
+        "{text}"
+    );
+}
+
+#[test]
+fn null_means_absent() {
+    let request: GetUserRequest = serde_json::from_str(r#"{"id":null,"instance":null}"#).expect("a request");
+    assert_eq!(request, GetUserRequest::default());
+    let request: SearchUsersRequest =
+        serde_json::from_str(r#"{"query":{"limit":null,"offset":null},"sortingColumn":null,"filters":null}"#)
+            .expect("a request");
+    assert_eq!(request.query.map(|query| query.limit), Some(0));
+}
+
+#[test]
+fn fields_are_set_through_messages_and_oneofs() {
+    let mut request = CreateUserRequest::default();
+    request.set_field(&["organization", "orgId"], "a").expect("set");
+    request
+        .set_field(&["organization", "org_domain"], "b")
+        .expect("the last member wins");
+    request
+        .set_field(&["user", "nothing", "deep"], "x")
+        .expect("unknown names are ignored");
+    assert_eq!(
+        serde_json::to_string(&request).expect("json"),
+        r#"{"organization":{"orgDomain":"b"},"user":{}}"#
+    );
+    assert!(request.set_field(&["organization"], "x").is_err());
+    assert_eq!(
+        GetUserRequest::decode(&b"\x12\x01a"[..])
+            .map(|request| request.id)
+            .as_deref(),
+        Ok("a")
+    );
+}
