@@ -31,7 +31,7 @@ impl Drop for Guard {
 /// Starts logging for the whole process. Must be called once, within a Tokio runtime; tests that start servers in
 /// process do not call it.
 pub fn start(settings: &Settings) -> anyhow::Result<Guard> {
-    let filter = EnvFilter::try_new(&settings.log.filter)?;
+    let filter = filter(&settings.log.filter)?;
     let json = match settings.log.style {
         Style::Auto => !std::io::stderr().is_terminal(),
         Style::Text => false,
@@ -53,6 +53,14 @@ pub fn start(settings: &Settings) -> anyhow::Result<Guard> {
     let guard = export(registry, settings)?;
     report_panics();
     Ok(guard)
+}
+
+/// Libraries that speak protocols show whole heads, tokens among them, when they are asked for details. They are asked only by
+/// name, never by a plain `debug` or `trace`.
+const TALKATIVE: &str = "h2=warn,hpack=warn,hyper=warn,hyper_util=warn,lettre=warn,reqwest=warn,rustls=warn,tonic=warn,tower=warn";
+
+fn filter(written: &str) -> anyhow::Result<EnvFilter> {
+    Ok(EnvFilter::try_new(format!("{TALKATIVE},{written}"))?)
 }
 
 #[cfg(feature = "otel")]
@@ -78,4 +86,20 @@ fn report_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic; please report it with this line");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_level_does_not_make_protocol_libraries_talk() {
+        let plain = filter("trace").unwrap().to_string();
+        assert!(plain.contains("h2=warn") && plain.contains("trace"), "{plain}");
+        let named = filter("info,h2=trace").unwrap().to_string();
+        assert!(
+            named.contains("h2=trace") && !named.contains("h2=warn"),
+            "{named}"
+        );
+    }
 }
