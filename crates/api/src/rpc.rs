@@ -67,6 +67,7 @@ impl<C: Send + 'static> Services<C> {
 
     /// Adds a service, as the generated constructor beside its trait makes it.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "services add up to no sum")]
     pub fn add(mut self, service: Service<C>) -> Self {
         self.list.push(service);
         self
@@ -84,7 +85,8 @@ impl<C: Send + 'static> Default for Services<C> {
 /// Fails when a method of a registered service could not be reached in every form, which is a mistake of wiring and
 /// not of any request.
 pub fn service<G: Gate>(gate: G, services: Services<G::Context>) -> Result<RpcService<G>, WiringError> {
-    RpcService::new(gate, &services.list)
+    let Services { list } = services;
+    RpcService::new(gate, &list)
 }
 
 /// The services cannot be served as they were put together.
