@@ -6,9 +6,11 @@ mod senses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::Router;
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
@@ -19,7 +21,10 @@ use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
 use crate::metrics;
 use crate::shell::{Drain, Parts, Readiness, Serving, serve};
 
-/// A server at work.
+/// Time for workers to finish what they are at; a conversation with a mail server takes the longest.
+const WORKER_TIME: Duration = Duration::from_secs(15);
+
+/// A server at work. Dropping it stops it without waiting; [`Running::shutdown`] waits.
 #[derive(Debug)]
 pub struct Running {
     /// The bound address, with the real port.
@@ -36,6 +41,7 @@ pub struct Running {
     serving: Serving,
     workers: Workers,
     home: DataDir,
+    _stop_when_dropped: [DropGuard; 2],
 }
 
 /// What runs beside the requests. It is stopped after the last request is answered.
@@ -61,6 +67,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
     };
     warnings.extend(warn(&settings));
     let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
+    let stop_when_dropped = [stop.clone().drop_guard(), workers.stop.clone().drop_guard()];
     let metrics = metrics::install();
     let upkeep = metrics::upkeep(metrics.clone());
     workers
@@ -99,6 +106,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         serving,
         workers,
         home,
+        _stop_when_dropped: stop_when_dropped,
     })
 }
 
@@ -125,7 +133,11 @@ impl Running {
         let drain = self.serving.finished().await;
         self.workers.stop.cancel();
         self.workers.tasks.close();
-        self.workers.tasks.wait().await;
+        if timeout(WORKER_TIME, self.workers.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                "a worker did not stop in time; what it was sending is tried again at the next start"
+            );
+        }
         let store = self.ground.ctx.store.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the store did not close cleanly");
