@@ -109,7 +109,7 @@ pub(crate) struct Need {
 
 impl Need {
     /// A permission, or being the user itself.
-    pub const fn or_self(permission: Permission) -> Self {
+    pub(crate) const fn or_self(permission: Permission) -> Self {
         Self {
             permission,
             own: true,
@@ -117,7 +117,7 @@ impl Need {
     }
 
     /// A permission, even for oneself.
-    pub const fn role(permission: Permission) -> Self {
+    pub(crate) const fn role(permission: Permission) -> Self {
         Self {
             permission,
             own: false,

@@ -143,8 +143,8 @@ fn open(ctx: &Ctx, row: &Captured) -> Option<InboxMessage> {
     })
 }
 
-/// The next message to a recipient after `query.after`: at once if it is there, else as soon as it is captured, or
-/// nothing at `deadline`.
+/// The next message to a recipient after `query.after`, or without that the newest: at once if it is there, else as
+/// soon as it is captured, or nothing at `deadline`.
 pub async fn wait(
     ctx: &Ctx,
     caller: &Caller,
@@ -156,9 +156,14 @@ pub async fn wait(
         let bell = ctx.inbox_bell.notified();
         tokio::pin!(bell);
         bell.as_mut().enable();
-        let newest_first = list_unchecked(ctx, &caller.instance, query).await?;
-        if let Some(next) = newest_first.into_iter().last() {
-            return Ok(Some(next));
+        let mut newest_first = list_unchecked(ctx, &caller.instance, query).await?.into_iter();
+        let next = if query.after.is_empty() {
+            newest_first.next()
+        } else {
+            newest_first.last()
+        };
+        if next.is_some() {
+            return Ok(next);
         }
         if tokio::time::timeout_at(deadline, bell).await.is_err() {
             return Ok(None);

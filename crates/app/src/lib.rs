@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod ctx;
 pub mod delivery;
 pub mod error;
+pub mod housekeeping;
 pub mod id;
 pub mod inbox;
 pub mod instance;

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     commit::{Statement, Value},
-    db::Snapshot,
+    db::{Snapshot, Store},
     error::{Error, Result},
 };
 
@@ -81,18 +81,42 @@ pub async fn sends(snapshot: &mut Snapshot, instance: &InstanceId, subject: &[u8
 pub fn keep_sends(instance: &InstanceId, subject: &[u8], read: &Sends, history: &SendHistory) -> Statement {
     let times: Vec<i64> = history.0.iter().map(|t| t.0).collect();
     let times = serde_json::to_string(&times).unwrap_or_default();
+    let last = history.0.last().copied().unwrap_or_default();
     let key: [Value; 2] = [instance.shared().into(), subject.into()];
     let [instance, subject] = key;
     if read.version == 0 {
         return Statement::new(
-            "INSERT INTO send_budget (instance, subject, version, times) VALUES ($1, $2, 1, $3)
+            "INSERT INTO send_budget (instance, subject, version, times, last_at) VALUES ($1, $2, 1, $3, $4)
              ON CONFLICT (instance, subject) DO NOTHING",
-            [instance, subject, times.into()],
+            [instance, subject, times.into(), last.into()],
         );
     }
     Statement::new(
-        "UPDATE send_budget SET version = version + 1, times = $1
-         WHERE instance = $2 AND subject = $3 AND version = $4",
-        [times.into(), instance, subject, read.version.into()],
+        "UPDATE send_budget SET version = version + 1, times = $1, last_at = $2
+         WHERE instance = $3 AND subject = $4 AND version = $5",
+        [times.into(), last.into(), instance, subject, read.version.into()],
     )
+}
+
+/// Rows that one sweep removes from a table.
+const SWEEP: i64 = 1000;
+
+impl Store {
+    /// Removes budgets that nothing has touched since `before`; at most some at a time. Run now and then.
+    pub async fn sweep_budgets(&self, before: Timestamp) -> Result<()> {
+        let stale = |sql| Statement::new(sql, [before.into(), SWEEP.into()]);
+        let rows = vec![
+            stale(
+                "DELETE FROM guess_budget WHERE (instance, user_id, subject) IN (
+                     SELECT instance, user_id, subject FROM guess_budget WHERE since < $1 LIMIT $2)",
+            ),
+            stale(
+                "DELETE FROM send_budget WHERE (instance, subject) IN (
+                     SELECT instance, subject FROM send_budget WHERE last_at < $1 LIMIT $2)",
+            ),
+        ];
+        self.write("budget.sweep", &InstanceId::from_trusted("-"), Vec::new(), rows)
+            .await
+            .map(drop)
+    }
 }

@@ -1,2 +1,146 @@
-//! xtask
-fn main() {}
+//! What is more than one cargo command: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask docs`.
+
+mod tidy;
+
+use std::{
+    env,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+cargo xtask test    everything a change must pass: format, lints, tests, published clients, quick start, benchmark smoke
+cargo xtask tidy    the rules of the house that no compiler knows
+cargo xtask docs    writes the generated pages under docs/ anew
+";
+
+fn main() -> ExitCode {
+    let task = env::args().nth(1).unwrap_or_default();
+    let done = match task.as_str() {
+        "test" => test(),
+        "tidy" => tidy::check(&root()),
+        "docs" => docs(),
+        _ => say(HELP),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(Path::to_owned)
+        .unwrap_or_default()
+}
+
+fn say(text: &str) -> Result<()> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("writing to the terminal")
+}
+
+/// Every step prints how long it took; the first that fails ends the run.
+fn test() -> Result<()> {
+    step("tidy", || tidy::check(&root()))?;
+    step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    step("lints", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ])
+    })?;
+    step("tests", || cargo(&["test", "--workspace", "--locked"]))?;
+    step("program", || {
+        cargo(&["build", "--locked", "--package", "server", "--package", "bench"])
+    })?;
+    step("generated pages", || unchanged("docs"))?;
+    step("published clients", || {
+        run(Command::new("bash").arg("clients/run.sh"))
+    })?;
+    step("quick start", || {
+        run(Command::new("bash").args(["clients/quickstart.sh", "README.md"]))
+    })?;
+    step("benchmark smoke", || {
+        cargo(&["run", "--locked", "--package", "bench", "--", "--smoke"])
+    })
+}
+
+fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    say(&format!("== {name}\n"))?;
+    let start = Instant::now();
+    work().with_context(|| format!("step '{name}' failed"))?;
+    say(&format!("== {name}: {:.1} s\n", start.elapsed().as_secs_f64()))
+}
+
+fn docs() -> Result<()> {
+    let reference = output(
+        Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into())).args([
+            "run",
+            "--quiet",
+            "--package",
+            "server",
+            "--",
+            "config-reference",
+        ]),
+    )?;
+    std::fs::write(root().join("docs/configuration.md"), reference).context("writing docs/configuration.md")
+}
+
+/// Generated pages are checked in; writing them anew must change nothing.
+fn unchanged(folder: &str) -> Result<()> {
+    docs()?;
+    let changed = output(Command::new("git").args(["status", "--porcelain", "--", folder]))?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "generated pages are stale; run `cargo xtask docs` and commit:\n{}",
+        String::from_utf8_lossy(&changed)
+    )
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    run(Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into())).args(args))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("starting {command:?}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        bail!("{command:?} ended with {status}")
+    }
+}
+
+fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command
+        .current_dir(root())
+        .output()
+        .with_context(|| format!("starting {command:?}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    bail!(
+        "{command:?} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

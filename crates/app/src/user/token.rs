@@ -5,7 +5,8 @@ use domain::{
     base::{Timestamp, TokenId, UserId},
     user::Command,
 };
-use store::read::token::{self, TokenEntry};
+use store::read::token;
+pub use store::read::token::TokenEntry;
 
 use super::{Changed, changed};
 use crate::{

@@ -7,15 +7,18 @@ CREATE TABLE guess_budget (
     failures    INTEGER NOT NULL,
     PRIMARY KEY (instance, user_id, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX guess_budget_since ON guess_budget (since);
 
--- subject: keyed hash of a destination or a user; times: sends of the last day, oldest first, as JSON.
+-- subject: keyed hash of a destination or a user; times: sends of the last day, oldest first, as JSON; last_at: the last.
 CREATE TABLE send_budget (
     instance TEXT    NOT NULL,
     subject  BLOB    NOT NULL,
     version  INTEGER NOT NULL,
     times    TEXT    NOT NULL,
+    last_at  INTEGER NOT NULL,
     PRIMARY KEY (instance, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX send_budget_last ON send_budget (last_at);
 
 -- One row per message that is still to be sent; a new code for the same subject takes the place of the old one.
 -- sealed: the message, encrypted and bound to this row. lease: who is sending it now, until leased_until.
