@@ -1,0 +1,74 @@
+# Texte der API-Fehler. Jeder sagt, was falsch ist und was zu tun ist.
+# Variablen: $field (Name im Protokoll), $permission, $what, $reference, $wait mit $unit.
+
+wait = { $unit ->
+    [seconds] { $wait ->
+        [one] einer Sekunde
+       *[other] { $wait } Sekunden
+    }
+    [minutes] { $wait } Minuten
+   *[hours] { $wait } Stunden
+}
+
+errors-user-already-exists = Einen Benutzer mit dieser Id gibt es schon. Wählen Sie eine andere, oder lassen Sie sie weg, um eine neue zu bekommen.
+errors-user-not-found = Diesen Benutzer gibt es hier nicht. Prüfen Sie Benutzer-Id und Organisation.
+errors-user-already-inactive = Der Benutzer ist schon inaktiv. Es ist nichts mehr zu tun.
+errors-user-not-inactive = Der Benutzer ist nicht inaktiv und lässt sich darum nicht aktivieren. Ist er gesperrt, entsperren Sie ihn.
+errors-user-already-locked = Der Benutzer ist schon gesperrt. Es ist nichts mehr zu tun.
+errors-user-not-locked = Der Benutzer ist nicht gesperrt und lässt sich darum nicht entsperren. Ist er inaktiv, aktivieren Sie ihn.
+
+errors-user-phone-not-found = Der Benutzer hat keine Telefonnummer. Setzen Sie zuerst eine.
+errors-user-email-not-found = Der Benutzer hat keine E-Mail-Adresse. Setzen Sie zuerst eine.
+errors-user-phone-already-verified = Die Telefonnummer ist schon bestätigt. Es braucht keinen Code.
+errors-user-email-already-verified = Die E-Mail-Adresse ist schon bestätigt. Es braucht keinen Code.
+errors-user-phone-empty = { $field }: Die Telefonnummer ist leer. Geben Sie sie mit + und Landesvorwahl an, zum Beispiel +41791234567.
+errors-user-phone-invalid = { $field }: Eine solche Telefonnummer kann es nicht geben. Geben Sie sie mit + und Landesvorwahl an, zum Beispiel +41791234567.
+errors-user-phone-no-country-code = { $field }: Das Land fehlt. Beginnen Sie die Nummer mit + und der Landesvorwahl, zum Beispiel +41791234567.
+errors-user-phone-refused = { $field }: An Mehrwert- und Sondernummern wird nichts gesendet. Nehmen Sie eine gewöhnliche Telefonnummer.
+errors-user-email-empty = { $field }: Die E-Mail-Adresse ist leer. Geben Sie sie in der Form name@example.com an.
+errors-user-email-invalid = { $field }: Das ist keine E-Mail-Adresse. Geben Sie sie in der Form name@example.com an, ohne Namen, Anführungszeichen und Leerzeichen.
+
+errors-user-code-empty = Es wartet kein Code. Setzen Sie die Telefonnummer oder E-Mail-Adresse, um einen zu bekommen.
+errors-user-code-invalid = Der Code stimmt nicht. Vergleichen Sie jedes Zeichen mit der neuesten Nachricht und geben Sie ihn nochmals ein.
+errors-user-code-expired = Der Code ist abgelaufen. Fordern Sie einen neuen an.
+errors-user-code-invalid-or-expired = Der Code stimmt nicht oder ist abgelaufen. Vergleichen Sie ihn mit der neuesten Nachricht, oder fordern Sie einen neuen an.
+errors-user-code-spent = Der Code wurde zu oft falsch eingegeben und gilt nicht mehr. Fordern Sie einen neuen an.
+errors-user-code-resting = Innerhalb eines Tages wurden zu viele falsche Codes eingegeben. Versuchen Sie es in { wait } wieder.
+
+errors-user-mfa-otp-not-existing = Der Benutzer hat keinen solchen Einmalcode-Faktor. Prüfen Sie dessen Id, oder fügen Sie ihn hinzu.
+errors-user-mfa-otp-already-ready = Dieser Einmalcode-Faktor ist schon eingerichtet. Entfernen Sie ihn zuerst, um ihn neu einzurichten.
+errors-user-mfa-otp-already-verified = Dieser Einmalcode-Faktor ist schon bestätigt. Es braucht keinen Code.
+errors-user-mfa-otp-sms-not-ready = Einmalcodes per SMS brauchen eine bestätigte Telefonnummer. Setzen und bestätigen Sie diese zuerst.
+errors-user-mfa-otp-email-not-ready = Einmalcodes per E-Mail brauchen eine bestätigte E-Mail-Adresse. Setzen und bestätigen Sie diese zuerst.
+errors-user-mfa-otp-too-many = Der Benutzer hat schon so viele Faktoren dieser Art wie erlaubt. Entfernen Sie einen, der nicht mehr gebraucht wird.
+
+errors-user-pat-not-found = Der Benutzer hat kein solches persönliches Zugriffstoken. Prüfen Sie dessen Id.
+errors-user-pat-too-many = Der Benutzer hat schon so viele persönliche Zugriffstokens wie erlaubt. Entfernen Sie eines, das nicht mehr gebraucht wird.
+errors-user-pat-expiry-past = Das Ablaufdatum liegt in der Vergangenheit. Wählen Sie ein späteres, oder lassen Sie es weg.
+
+errors-user-invalid-url-template = { $field }: In einer URL-Vorlage werden nur Namen in doppelten Klammern verstanden, zum Beispiel {"{{"}.Code{"}}"}.
+errors-user-invalid-url-template-name = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID und Code; beim Einrichten eines Faktors auch FactorID.
+errors-user-invalid-url-template-host = { $field }: Die URL-Vorlage muss eine vollständige http- oder https-URL auf dem Host dieses Servers oder auf einem ergeben, dem seine Konfiguration vertraut.
+errors-field-missing = { $field } fehlt. Füllen Sie es aus.
+errors-id-invalid = { $field } ist keine Id. Eine Id hat 1 bis 200 Zeichen und keine Steuerzeichen.
+errors-query-limit-exceeded = { $field }: Es werden mehr Zeilen verlangt, als auf einmal gegeben werden. Verlangen Sie weniger, und lesen Sie mit der nächsten Seite weiter.
+errors-user-schema-not-exists = Dieses Benutzerschema gibt es nicht. Prüfen Sie seine Id, oder lassen Sie sie weg, um das eingebaute zu verwenden.
+
+errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
+errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
+errors-notification-send-limit = Es wurden zu viele Nachrichten gesendet. Versuchen Sie es in { wait } wieder; ein früher gesendeter Code gilt vielleicht noch.
+errors-inbox-message-not-found = Diese Nachricht gibt es im Posteingang nicht. Vielleicht wurde sie entfernt.
+
+errors-membership-not-found = Sie haben nirgends eine Rolle. Bitten Sie eine Administratorin oder einen Administrator um eine.
+errors-permission-denied = Das dürfen Sie hier nicht. Es braucht eine Rolle mit der Berechtigung { $permission }.
+errors-permission-denied-to-self = Die eigene Telefonnummer oder E-Mail-Adresse können Sie weder selbst für bestätigt erklären noch sich deren Code geben lassen. Lassen Sie den Code senden.
+errors-org-not-found = Diese Organisation gibt es hier nicht. Prüfen Sie Id oder Domain.
+errors-instance-not-found = Für diesen Host antwortet keine Instanz. Prüfen Sie die Adresse des Servers.
+errors-auth-header-invalid = Der Header authorization wird nicht verstanden. Senden Sie „Bearer“, ein Leerzeichen und das Token.
+errors-token-invalid = Das Token lässt sich nicht verwenden. Vielleicht ist es vertippt, abgelaufen oder widerrufen, oder sein Benutzer ist inaktiv. Besorgen Sie ein neues.
+
+errors-not-served = Diese Version bietet { $what } nicht an. Lassen Sie es weg.
+errors-overloaded = Der Server hat mehr zu tun, als er bewältigt. Versuchen Sie es in einer Sekunde wieder.
+errors-contention = Dasselbe wurde gleichzeitig von anderen geändert. Versuchen Sie es nochmals.
+errors-unavailable = Der Server hält gerade an. Versuchen Sie es gleich nochmals.
+errors-internal = Durch unseren Fehler ging etwas schief. Die Ursache steht im Protokoll des Betreibers unter { $reference }.

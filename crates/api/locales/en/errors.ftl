@@ -1,0 +1,74 @@
+# Texts of API errors. Each says what is wrong and what to do about it.
+# Variables: $field (name on the wire), $permission, $what, $reference, $wait with $unit.
+
+wait = { $unit ->
+    [seconds] { $wait ->
+        [one] one second
+       *[other] { $wait } seconds
+    }
+    [minutes] { $wait } minutes
+   *[hours] { $wait } hours
+}
+
+errors-user-already-exists = A user with this id exists already. Choose another id, or leave it out to get a new one.
+errors-user-not-found = There is no such user here. Check the user id and the organization.
+errors-user-already-inactive = The user is inactive already. Nothing is left to do.
+errors-user-not-inactive = The user is not inactive, so it cannot be activated. If it is locked, unlock it instead.
+errors-user-already-locked = The user is locked already. Nothing is left to do.
+errors-user-not-locked = The user is not locked, so it cannot be unlocked. If it is inactive, activate it instead.
+
+errors-user-phone-not-found = The user has no phone number. Set one first.
+errors-user-email-not-found = The user has no e-mail address. Set one first.
+errors-user-phone-already-verified = The phone number is verified already. No code is needed.
+errors-user-email-already-verified = The e-mail address is verified already. No code is needed.
+errors-user-phone-empty = { $field }: the phone number is empty. Give it with + and the country code, such as +41791234567.
+errors-user-phone-invalid = { $field }: no such phone number can exist. Give it with + and the country code, such as +41791234567.
+errors-user-phone-no-country-code = { $field }: the country is missing. Start the number with + and the country code, such as +41791234567.
+errors-user-phone-refused = { $field }: nothing is sent to premium-rate or special numbers. Use an ordinary phone number.
+errors-user-email-empty = { $field }: the e-mail address is empty. Give it in the form name@example.com.
+errors-user-email-invalid = { $field }: this is no e-mail address. Give it in the form name@example.com, without names, quotes or spaces.
+
+errors-user-code-empty = No code is waiting. Set the phone number or e-mail address to get one.
+errors-user-code-invalid = The code is not right. Compare every character with the newest message and enter it again.
+errors-user-code-expired = The code has expired. Request a new one.
+errors-user-code-invalid-or-expired = The code is not right or has expired. Compare it with the newest message, or request a new one.
+errors-user-code-spent = The code was entered wrongly too often and no longer works. Request a new one.
+errors-user-code-resting = Too many wrong codes were entered within a day. Try again in { wait }.
+
+errors-user-mfa-otp-not-existing = The user has no such one-time code factor. Check its id, or add it.
+errors-user-mfa-otp-already-ready = This one-time code factor is set up already. Remove it first to set it up anew.
+errors-user-mfa-otp-already-verified = This one-time code factor is verified already. No code is needed.
+errors-user-mfa-otp-sms-not-ready = One-time codes by SMS need a verified phone number. Set and verify it first.
+errors-user-mfa-otp-email-not-ready = One-time codes by e-mail need a verified e-mail address. Set and verify it first.
+errors-user-mfa-otp-too-many = The user has as many factors of this kind as are allowed. Remove one that is no longer used.
+
+errors-user-pat-not-found = The user has no such personal access token. Check its id.
+errors-user-pat-too-many = The user has as many personal access tokens as are allowed. Remove one that is no longer used.
+errors-user-pat-expiry-past = The expiration date is in the past. Choose a later one, or leave it out.
+
+errors-user-invalid-url-template = { $field }: only names in double braces are understood in a url template, such as {"{{"}.Code{"}}"}.
+errors-user-invalid-url-template-name = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID or Code; FactorID when a factor is registered.
+errors-user-invalid-url-template-host = { $field }: the url template must give a full http or https URL on the host of this server or on one that is trusted by its configuration.
+errors-field-missing = { $field } is missing. Fill it in.
+errors-id-invalid = { $field } is no id. An id has 1 to 200 characters and no control characters.
+errors-query-limit-exceeded = { $field }: more rows are asked for than are given at once. Ask for fewer and read on with the next page.
+errors-user-schema-not-exists = There is no such user schema. Check its id, or leave it out to use the built-in one.
+
+errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
+errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
+errors-notification-send-limit = Too many messages were sent. Try again in { wait }; a code sent before may still be valid.
+errors-inbox-message-not-found = There is no such message in the inbox. It may have been removed.
+
+errors-membership-not-found = You have no role anywhere. Ask an administrator for one.
+errors-permission-denied = You are not allowed to do this here. A role with the permission { $permission } is needed.
+errors-permission-denied-to-self = You cannot declare your own phone number or e-mail address verified, nor have its code returned. Have the code sent.
+errors-org-not-found = There is no such organization here. Check its id or domain.
+errors-instance-not-found = No instance answers for this host. Check the address of the server.
+errors-auth-header-invalid = The authorization header is not understood. Send "Bearer", one space, and the token.
+errors-token-invalid = The token cannot be used. It may be mistyped, expired or revoked, or its user inactive. Get a new one.
+
+errors-not-served = This version does not serve { $what }. Leave it out.
+errors-overloaded = The server has more to do than it can take. Try again in a second.
+errors-contention = The same thing was changed by others at the same time. Try again.
+errors-unavailable = The server is stopping. Try again in a moment.
+errors-internal = Something failed by our fault. The operator finds the cause in the log under { $reference }.

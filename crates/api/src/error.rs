@@ -1,0 +1,349 @@
+//! What a caller hears when a use case did not do it: gRPC code, id, and a text in the caller's language.
+//!
+//! One exhaustive match per kind of failure decides all of it, so a new refusal does not compile until somebody has
+//! said what its caller sees. Ids are those of the reference where the same condition exists there; see
+//! `docs/compatibility.md`.
+
+mod id;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, time::Duration};
+
+use app::{Error, Language, error::Invalid};
+use domain::{
+    base::Timestamp,
+    code::Miss,
+    user::{Channel, EmailAddressError, PhoneNumberError, Refusal},
+};
+use proto::{
+    rpc::{Code, Status},
+    zitadel::v1::ErrorDetail,
+};
+
+use crate::call::Call;
+use text::{Args, Text};
+
+/// What was asked for; the same condition has different ids in different operations.
+#[allow(missing_docs, reason = "each variant is explained by the RPCs of its name")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    CreateUser,
+    GetUser,
+    PatchUser,
+    DeleteUser,
+    LockUser,
+    UnlockUser,
+    DeactivateUser,
+    ActivateUser,
+    SetContactEmail,
+    VerifyContactEmail,
+    ResendContactEmail,
+    SetContactPhone,
+    VerifyContactPhone,
+    ResendContactPhone,
+    AddOtpSms,
+    VerifyOtpSms,
+    RemoveOtpSms,
+    AddOtpEmail,
+    VerifyOtpEmail,
+    RemoveOtpEmail,
+    GetMyUser,
+    GetMyEmail,
+    SetMyEmail,
+    VerifyMyEmail,
+    ResendMyEmail,
+    GetMyPhone,
+    SetMyPhone,
+    VerifyMyPhone,
+    ResendMyPhone,
+    RemoveMyPhone,
+    ListMyFactors,
+    AddMyOtpSms,
+    RemoveMyOtpSms,
+    AddMyOtpEmail,
+    RemoveMyOtpEmail,
+    AddToken,
+    RemoveToken,
+    ListTokens,
+    Inbox,
+}
+
+/// The answer to a use case that did not do it. Bugs are logged here, once and with their whole chain; the caller sees
+/// a reference to that line and nothing else.
+pub fn status(call: &Call, op: Op, error: Error) -> Status {
+    let mut answer = judge(op, &error, call.now);
+    if answer.text == Text::Internal {
+        let reference = call.request_id.as_str();
+        report(reference, op, &error);
+        answer = answer.with("reference", reference);
+    }
+    answer.status(call.language)
+}
+
+/// The answer to a call that shows no token. It has no details, as no catalogue is asked yet.
+pub(crate) fn no_token() -> Status {
+    Status::new(Code::Unauthenticated, "auth header missing")
+}
+
+/// An answer before it is put into words.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    code: Code,
+    id: &'static str,
+    text: Text,
+    args: Args,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    pub(crate) fn new(code: Code, id: &'static str, text: Text) -> Self {
+        Self {
+            code,
+            id,
+            text,
+            args: Args::default(),
+            retry_after: None,
+        }
+    }
+
+    /// Fills a variable of the text.
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.args.text(name, value);
+        self
+    }
+
+    /// Says when to try again, rounded up to whole seconds, so that the next try is not too early.
+    fn until(mut self, until: Timestamp, now: Timestamp) -> Self {
+        let seconds = u64::try_from((until - now).as_seconds_up())
+            .unwrap_or_default()
+            .max(1);
+        self.args.wait(seconds);
+        self.retry_after = Some(Duration::from_secs(seconds));
+        self
+    }
+
+    /// The message is the text with the id behind it; the detail has both apart.
+    pub(crate) fn status(self, language: Language) -> Status {
+        let text = text::render(language, self.text, self.args);
+        let status = Status::new(self.code, format!("{text} ({})", self.id));
+        let status = status.with_detail(&ErrorDetail {
+            id: self.id.to_owned(),
+            message: text,
+        });
+        match self.retry_after {
+            Some(delay) => status.retry_after(delay),
+            None => status,
+        }
+    }
+}
+
+/// Decides what the caller sees.
+fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
+    match error {
+        Error::Refused(refusal) => refused(op, *refusal, now),
+        Error::Invalid { field, reason } => invalid(op, *reason).with("field", field),
+        Error::NotFound => not_found(op),
+        Error::NoMembership => no_membership(),
+        Error::Denied(permission) => {
+            Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDenied)
+                .with("permission", permission.name())
+        }
+        Error::DeniedToSelf => {
+            Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDeniedToSelf)
+        }
+        Error::OrgUnknown => org_unknown(),
+        Error::SchemaUnknown => Answer::new(
+            Code::FailedPrecondition,
+            id::schema_unknown(op),
+            Text::SchemaNotExists,
+        ),
+        Error::NoProvider(channel) => no_provider(*channel),
+        Error::SendLimit(until) => {
+            Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
+        }
+        Error::NotServed(what) => {
+            Answer::new(Code::Unimplemented, "MERLON-tY5w0Kzd", Text::NotServed).with("what", what)
+        }
+        Error::Store(failure) => unavailable(failure),
+    }
+}
+
+fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
+    use Code::{AlreadyExists, FailedPrecondition, InvalidArgument, NotFound};
+    match refusal {
+        Refusal::AlreadyExists => Answer::new(AlreadyExists, id::user_exists(op), Text::UserAlreadyExists),
+        Refusal::NotFound => not_found(op),
+        Refusal::NotActive => Answer::new(FailedPrecondition, "COMMAND-Ob6lR5iFTe", Text::UserNotActive),
+        Refusal::NotInactive => Answer::new(FailedPrecondition, "COMMAND-rQjbBr4J3j", Text::UserNotInactive),
+        Refusal::AlreadyLocked => {
+            Answer::new(FailedPrecondition, "COMMAND-G4LOrnjY7q", Text::UserAlreadyLocked)
+        }
+        Refusal::NotLocked => Answer::new(FailedPrecondition, "COMMAND-gpBv46Lh9m", Text::UserNotLocked),
+        Refusal::ContactMissing(channel) => Answer::new(
+            NotFound,
+            id::contact_missing(op, channel),
+            Text::contact_missing(channel),
+        ),
+        Refusal::ContactVerified(channel) => contact_verified(channel),
+        Refusal::NoCode => no_code(op),
+        Refusal::Code(miss) => missed(op, miss, now),
+        Refusal::FactorNotFound(channel) => factor_not_found(channel),
+        Refusal::FactorExists(channel) => factor_exists(channel),
+        Refusal::ContactUnverified(channel) => contact_unverified(channel),
+        Refusal::TooManyFactors => Answer::new(FailedPrecondition, "MERLON-nJ4c8RqW", Text::OtpTooMany),
+        Refusal::TooManyTokens => Answer::new(FailedPrecondition, "MERLON-f3Zk6HsT", Text::TokenTooMany),
+        Refusal::ExpiryPast => Answer::new(InvalidArgument, "DOMAIN-dv3t5", Text::TokenExpiryPast),
+        Refusal::TokenNotFound => Answer::new(NotFound, "COMMAND-4m77G", Text::TokenNotFound),
+    }
+}
+
+/// A code that was not accepted. A wrong length is answered as a wrong code, which it is.
+fn missed(op: Op, miss: Miss, now: Timestamp) -> Answer {
+    match miss {
+        Miss::Malformed | Miss::Wrong => match id::code_invalid_or_expired(op) {
+            Some(id) => Answer::new(Code::InvalidArgument, id, Text::CodeInvalidOrExpired),
+            None => Answer::new(Code::InvalidArgument, "CODE-woT0xc", Text::CodeInvalid),
+        },
+        Miss::Expired => match id::code_invalid_or_expired(op) {
+            Some(id) => Answer::new(Code::InvalidArgument, id, Text::CodeInvalidOrExpired),
+            None => Answer::new(Code::FailedPrecondition, "CODE-QvUQ4P", Text::CodeExpired),
+        },
+        Miss::Spent => Answer::new(Code::FailedPrecondition, "MERLON-x8Vd1PgN", Text::CodeSpent),
+        Miss::Resting(until) => {
+            Answer::new(Code::ResourceExhausted, "MERLON-k2Ws9JfB", Text::CodeResting).until(until, now)
+        }
+    }
+}
+
+fn invalid(op: Op, reason: Invalid) -> Answer {
+    let (id, text) = match reason {
+        Invalid::Phone(PhoneNumberError::Empty) => ("PHONE-Zt0NV", Text::PhoneEmpty),
+        Invalid::Phone(PhoneNumberError::NoCountryCode) => ("MERLON-h6Lp3YcE", Text::PhoneNoCountryCode),
+        Invalid::Phone(PhoneNumberError::Impossible) => ("PHONE-so0wa", Text::PhoneInvalid),
+        Invalid::Phone(PhoneNumberError::Refused) => ("MERLON-q9Rt5XaU", Text::PhoneRefused),
+        Invalid::Email(EmailAddressError::Empty) => ("EMAIL-spblu", Text::EmailEmpty),
+        Invalid::Email(EmailAddressError::Invalid) => ("EMAIL-599BI", Text::EmailInvalid),
+        Invalid::UrlTemplateSyntax => ("DOMAIN-oGh5e", Text::UrlTemplateSyntax),
+        Invalid::UrlTemplateName => ("DOMAIN-ieYa7", Text::UrlTemplateName),
+        Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),
+        Invalid::Missing => ("MERLON-w1Hz8DkQ", Text::FieldMissing),
+        Invalid::Id => (id::not_an_id(op), Text::IdInvalid),
+        Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
+    };
+    Answer::new(Code::InvalidArgument, id, text)
+}
+
+fn not_found(op: Op) -> Answer {
+    let text = if op == Op::Inbox {
+        Text::InboxMessageNotFound
+    } else {
+        Text::UserNotFound
+    };
+    Answer::new(Code::NotFound, id::not_found(op), text)
+}
+
+fn contact_verified(channel: Channel) -> Answer {
+    let (id, text) = match channel {
+        Channel::Sms => ("COMMAND-2M9sf", Text::PhoneAlreadyVerified),
+        Channel::Email => ("COMMAND-3M9ds", Text::EmailAlreadyVerified),
+    };
+    Answer::new(Code::FailedPrecondition, id, text)
+}
+
+/// Nothing to enter or to renew. A factor without a waiting code is one that is verified already.
+fn no_code(op: Op) -> Answer {
+    let text = match op {
+        Op::VerifyOtpSms | Op::VerifyOtpEmail => Text::OtpVerified,
+        _ => Text::CodeEmpty,
+    };
+    Answer::new(Code::FailedPrecondition, id::no_code(op), text)
+}
+
+fn factor_not_found(channel: Channel) -> Answer {
+    let id = match channel {
+        Channel::Sms => "COMMAND-Sr3h3",
+        Channel::Email => "COMMAND-b312D",
+    };
+    Answer::new(Code::NotFound, id, Text::OtpNotExisting)
+}
+
+fn factor_exists(channel: Channel) -> Answer {
+    let id = match channel {
+        Channel::Sms => "COMMAND-Ad3g2",
+        Channel::Email => "COMMAND-MKL2s",
+    };
+    Answer::new(Code::AlreadyExists, id, Text::OtpAlreadyReady)
+}
+
+fn contact_unverified(channel: Channel) -> Answer {
+    let (id, text) = match channel {
+        Channel::Sms => ("COMMAND-Q54j2", Text::OtpSmsNotReady),
+        Channel::Email => ("COMMAND-KLJ2d", Text::OtpEmailNotReady),
+    };
+    Answer::new(Code::FailedPrecondition, id, text)
+}
+
+fn no_provider(channel: Channel) -> Answer {
+    let (id, text) = match channel {
+        Channel::Sms => ("PHONE-w8nfow", Text::NoSmsProvider),
+        Channel::Email => ("MAIL-w8nfow", Text::NoEmailProvider),
+    };
+    Answer::new(Code::FailedPrecondition, id, text)
+}
+
+/// The caller has no role anywhere.
+pub(crate) fn no_membership() -> Answer {
+    Answer::new(Code::NotFound, "AUTHZ-cdgFk", Text::MembershipNotFound)
+}
+
+/// The caller has roles, but none of them allows the method anywhere.
+pub(crate) fn method_denied(permission: &str) -> Answer {
+    Answer::new(Code::PermissionDenied, "AUTH-5mWD2", Text::PermissionDenied).with("permission", permission)
+}
+
+/// The organization that a request or its header names is none that the caller can name.
+pub(crate) fn org_unknown() -> Answer {
+    Answer::new(Code::PermissionDenied, "AUTH-Bs7Ds", Text::OrgNotFound)
+}
+
+/// The header `authorization` is not of the form `Bearer <token>`.
+pub(crate) fn not_a_bearer() -> Answer {
+    Answer::new(Code::Unauthenticated, "AUTH-toLo1", Text::AuthHeaderInvalid)
+}
+
+/// The token cannot be used; why is nobody's business.
+pub(crate) fn token_unusable() -> Answer {
+    Answer::new(Code::Unauthenticated, "AUTH-7fs1e", Text::TokenInvalid)
+}
+
+/// No instance answers for the host of the request.
+pub(crate) fn instance_unknown() -> Answer {
+    Answer::new(Code::NotFound, "QUERY-1kIjX", Text::InstanceNotFound)
+}
+
+/// The store could not do it: busy, which passes, or broken, which is a bug.
+///
+/// The store is no room of this house's edge, so its failures are told apart by their names; whatever is not known to
+/// pass is a bug.
+pub(crate) fn unavailable(failure: &impl fmt::Debug) -> Answer {
+    match format!("{failure:?}").as_str() {
+        "Overloaded" => {
+            let mut answer = Answer::new(Code::ResourceExhausted, "MERLON-p7Fc2LyB", Text::Overloaded);
+            answer.retry_after = Some(Duration::from_secs(1));
+            answer
+        }
+        "Contention" => Answer::new(Code::Aborted, "MERLON-v5Qn8GtM", Text::Contention),
+        "Closed" => Answer::new(Code::Unavailable, "MERLON-j1Zd4KwX", Text::Unavailable),
+        _ => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
+    }
+}
+
+/// Logs a bug once, with everything that caused it.
+fn report(reference: &str, op: Op, bug: &dyn std::error::Error) {
+    let causes = std::iter::successors(bug.source(), |cause| cause.source());
+    let chain = causes.fold(bug.to_string(), |chain, cause| format!("{chain}: {cause}"));
+    tracing::error!(reference, ?op, error = chain, "a request failed by our fault");
+}

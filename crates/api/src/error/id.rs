@@ -1,0 +1,118 @@
+//! Error ids that differ by operation, and what clients of each know them by.
+
+use domain::user::Channel;
+
+use super::Op;
+
+/// The user is unknown, deleted, of another organization, or not to be seen; for the inbox, the message.
+pub(super) const fn not_found(op: Op) -> &'static str {
+    match op {
+        Op::GetUser | Op::GetMyUser => "QUERY-Dfbg2",
+        Op::PatchUser => "COMMAND-Nn8CRVlkeZ",
+        Op::DeleteUser => "COMMAND-syHyCsGmvM",
+        Op::LockUser => "COMMAND-G4LOrnjY7q",
+        Op::UnlockUser => "COMMAND-gpBv46Lh9m",
+        Op::DeactivateUser => "COMMAND-Ob6lR5iFTe",
+        Op::ActivateUser => "COMMAND-rQjbBr4J3j",
+        Op::SetContactEmail => "COMMAND-nJ0TQFuRmP",
+        Op::VerifyContactEmail => "COMMAND-qbGyMPvjvj",
+        Op::ResendContactEmail => "COMMAND-EajeF6ypOV",
+        Op::SetContactPhone => "COMMAND-b33QAVgel6",
+        Op::VerifyContactPhone => "COMMAND-bx2OLtgGNS",
+        Op::ResendContactPhone => "COMMAND-z8Bu9vuL9s",
+        Op::AddOtpSms
+        | Op::VerifyOtpSms
+        | Op::RemoveOtpSms
+        | Op::AddOtpEmail
+        | Op::VerifyOtpEmail
+        | Op::RemoveOtpEmail => "COMMAND-6T2xrOHxTx",
+        Op::GetMyEmail => "QUERY-Hms2s",
+        Op::SetMyEmail | Op::ResendMyEmail => "COMMAND-0Pe4r",
+        Op::GetMyPhone => "QUERY-DAvb3",
+        Op::SetMyPhone => "COMMAND-3M0fs",
+        Op::AddToken | Op::RemoveToken => "COMMAND-Dggw2",
+        Op::Inbox => "MERLON-a5Nv2TgK",
+        Op::CreateUser
+        | Op::VerifyMyEmail
+        | Op::VerifyMyPhone
+        | Op::ResendMyPhone
+        | Op::RemoveMyPhone
+        | Op::ListMyFactors
+        | Op::AddMyOtpSms
+        | Op::RemoveMyOtpSms
+        | Op::AddMyOtpEmail
+        | Op::RemoveMyOtpEmail
+        | Op::ListTokens => "MERLON-z7Cx4WpJ",
+    }
+}
+
+/// The id of a new user is taken.
+pub(super) const fn user_exists(op: Op) -> &'static str {
+    match op {
+        Op::CreateUser => "COMMAND-Nn8CRVlkeZ",
+        _ => "MERLON-d2Gy6MwF",
+    }
+}
+
+/// The schema that the request names is unknown.
+pub(super) const fn schema_unknown(op: Op) -> &'static str {
+    match op {
+        Op::CreateUser => "COMMAND-N9QOuN4F7o",
+        Op::PatchUser => "COMMAND-VLDTtxT3If",
+        _ => "MERLON-s8Kf1BxR",
+    }
+}
+
+/// The user has no such contact.
+pub(super) const fn contact_missing(op: Op, channel: Channel) -> &'static str {
+    match (op, channel) {
+        (Op::ResendMyPhone, Channel::Sms) => "COMMAND-2b7Hf",
+        (Op::RemoveMyPhone, Channel::Sms) => "COMMAND-p6rsc",
+        (_, Channel::Sms) => "MERLON-m3Tq9ZvL",
+        (_, Channel::Email) => "MERLON-r6Jb5HdY",
+    }
+}
+
+/// No code waits that could be entered or renewed.
+pub(super) const fn no_code(op: Op) -> &'static str {
+    match op {
+        Op::ResendContactEmail => "COMMAND-QRkNTBwF8q",
+        Op::ResendContactPhone => "COMMAND-fEsHdqECzb",
+        Op::VerifyMyPhone => "COMMAND-Rsj8c",
+        Op::VerifyMyEmail => "COMMAND-3n8ud",
+        Op::VerifyOtpSms | Op::VerifyOtpEmail => "MERLON-y4Px7QcN",
+        _ => "MERLON-g9Dw3SkV",
+    }
+}
+
+/// Operations of auth v1 know a wrong and an expired code by one id.
+pub(super) const fn code_invalid_or_expired(op: Op) -> Option<&'static str> {
+    match op {
+        Op::VerifyMyPhone => Some("COMMAND-sM0cs"),
+        Op::VerifyMyEmail => Some("COMMAND-Gdsgs"),
+        _ => None,
+    }
+}
+
+/// An id in the request is empty, too long, or has control characters.
+pub(super) const fn not_an_id(op: Op) -> &'static str {
+    match op {
+        Op::PatchUser => "COMMAND-gEJR1QOGHb",
+        Op::DeleteUser => "COMMAND-Vs4wJCME7T",
+        Op::LockUser => "COMMAND-Eu8I2VAfjF",
+        Op::UnlockUser => "COMMAND-krXtYscQZh",
+        Op::DeactivateUser => "COMMAND-pjJhge86ZV",
+        Op::ActivateUser => "COMMAND-17XupGvxBJ",
+        Op::SetContactEmail => "COMMAND-0oj2PquNGA",
+        Op::VerifyContactEmail => "COMMAND-y3n4Sdu8j5",
+        Op::ResendContactEmail => "COMMAND-KvPc5o9GeJ",
+        Op::SetContactPhone => "COMMAND-DkQ9aurv5u",
+        Op::VerifyContactPhone => "COMMAND-R4LKY44Ke3",
+        Op::ResendContactPhone => "COMMAND-zmxIFR2nMo",
+        Op::AddOtpSms => "COMMAND-QSF2s",
+        Op::RemoveOtpSms => "COMMAND-S3br2",
+        Op::AddOtpEmail => "COMMAND-Sg1hz",
+        Op::RemoveOtpEmail => "COMMAND-S2h11",
+        _ => "MERLON-e1Vm8XtG",
+    }
+}

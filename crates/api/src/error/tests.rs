@@ -1,0 +1,1 @@
+//! Every condition of every operation, as its caller sees it.

@@ -1,0 +1,142 @@
+//! Texts of errors: one key for each condition, in one catalogue for each language, built once.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use app::Language;
+use domain::user::Channel;
+use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
+
+type Bundle = FluentBundle<FluentResource>;
+
+macro_rules! texts {
+    ($($variant:ident $key:literal),+ $(,)?) => {
+        /// A text, by its key in the catalogues.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Text { $($variant),+ }
+
+        impl Text {
+            /// Every text.
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The key in the catalogues.
+            pub(super) const fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),+ }
+            }
+        }
+    };
+}
+
+texts! {
+    UserAlreadyExists "errors-user-already-exists",
+    UserNotFound "errors-user-not-found",
+    UserNotActive "errors-user-already-inactive",
+    UserNotInactive "errors-user-not-inactive",
+    UserAlreadyLocked "errors-user-already-locked",
+    UserNotLocked "errors-user-not-locked",
+    PhoneNotFound "errors-user-phone-not-found",
+    EmailNotFound "errors-user-email-not-found",
+    PhoneAlreadyVerified "errors-user-phone-already-verified",
+    EmailAlreadyVerified "errors-user-email-already-verified",
+    PhoneEmpty "errors-user-phone-empty",
+    PhoneInvalid "errors-user-phone-invalid",
+    PhoneNoCountryCode "errors-user-phone-no-country-code",
+    PhoneRefused "errors-user-phone-refused",
+    EmailEmpty "errors-user-email-empty",
+    EmailInvalid "errors-user-email-invalid",
+    CodeEmpty "errors-user-code-empty",
+    CodeInvalid "errors-user-code-invalid",
+    CodeExpired "errors-user-code-expired",
+    CodeInvalidOrExpired "errors-user-code-invalid-or-expired",
+    CodeSpent "errors-user-code-spent",
+    CodeResting "errors-user-code-resting",
+    OtpNotExisting "errors-user-mfa-otp-not-existing",
+    OtpAlreadyReady "errors-user-mfa-otp-already-ready",
+    OtpVerified "errors-user-mfa-otp-already-verified",
+    OtpSmsNotReady "errors-user-mfa-otp-sms-not-ready",
+    OtpEmailNotReady "errors-user-mfa-otp-email-not-ready",
+    OtpTooMany "errors-user-mfa-otp-too-many",
+    TokenNotFound "errors-user-pat-not-found",
+    TokenTooMany "errors-user-pat-too-many",
+    TokenExpiryPast "errors-user-pat-expiry-past",
+    UrlTemplateSyntax "errors-user-invalid-url-template",
+    UrlTemplateName "errors-user-invalid-url-template-name",
+    UrlTemplateHost "errors-user-invalid-url-template-host",
+    FieldMissing "errors-field-missing",
+    IdInvalid "errors-id-invalid",
+    LimitExceeded "errors-query-limit-exceeded",
+    SchemaNotExists "errors-user-schema-not-exists",
+    NoSmsProvider "errors-notification-channels-no-sms",
+    NoEmailProvider "errors-notification-channels-no-email",
+    SendLimit "errors-notification-send-limit",
+    InboxMessageNotFound "errors-inbox-message-not-found",
+    MembershipNotFound "errors-membership-not-found",
+    PermissionDenied "errors-permission-denied",
+    PermissionDeniedToSelf "errors-permission-denied-to-self",
+    OrgNotFound "errors-org-not-found",
+    InstanceNotFound "errors-instance-not-found",
+    AuthHeaderInvalid "errors-auth-header-invalid",
+    TokenInvalid "errors-token-invalid",
+    NotServed "errors-not-served",
+    Overloaded "errors-overloaded",
+    Contention "errors-contention",
+    Unavailable "errors-unavailable",
+    Internal "errors-internal",
+}
+
+impl Text {
+    pub(super) const fn contact_missing(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::PhoneNotFound,
+            Channel::Email => Self::EmailNotFound,
+        }
+    }
+}
+
+/// The variables of a text.
+#[derive(Debug, Default)]
+pub(super) struct Args(FluentArgs<'static>);
+
+impl Args {
+    /// Sets a variable to a text.
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+        self.0.set(name, value.to_owned());
+    }
+
+    /// Sets `wait` and `unit` to a time that people like to read, never shorter than it is.
+    pub(super) fn wait(&mut self, seconds: u64) {
+        let (wait, unit) = match seconds {
+            0..=90 => (seconds, "seconds"),
+            91..=5400 => (seconds.div_ceil(60), "minutes"),
+            _ => (seconds.div_ceil(3600), "hours"),
+        };
+        self.0.set("wait", wait);
+        self.0.set("unit", unit);
+    }
+}
+
+/// The text in a language.
+pub(super) fn render(language: Language, text: Text, args: Args) -> String {
+    let bundle: &Bundle = match language {
+        Language::En => &ENGLISH,
+        Language::De => &GERMAN,
+    };
+    let pattern = bundle.get_message(text.key()).and_then(|message| message.value());
+    let rendered = pattern.map(|pattern| bundle.format_pattern(pattern, Some(&args.0), &mut Vec::new()));
+    rendered.map_or_else(|| text.key().to_owned(), Cow::into_owned)
+}
+
+static ENGLISH: LazyLock<Bundle> =
+    LazyLock::new(|| bundle(Language::En, include_str!("../../locales/en/errors.ftl")));
+static GERMAN: LazyLock<Bundle> =
+    LazyLock::new(|| bundle(Language::De, include_str!("../../locales/de/errors.ftl")));
+
+/// What can be read of a catalogue; tests prove that this is all of it.
+fn bundle(language: Language, source: &str) -> Bundle {
+    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(readable, _)| readable);
+    let mut bundle = Bundle::new_concurrent(vec![language.tag().parse().unwrap_or_default()]);
+    // Isolation marks are for pages of mixed direction; programs print these texts.
+    bundle.set_use_isolating(false);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
