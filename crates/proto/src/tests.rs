@@ -1,5 +1,7 @@
 //! The generated parts, tried on a few messages of the contract.
 
+mod json;
+
 use prost::Message;
 
 use crate::rpc::Fields;
