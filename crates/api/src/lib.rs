@@ -1,3 +1,10 @@
-//! api
+//! The public API: one contract in four wire forms. Handlers parse, call a use case, and map the answer; SQL and cookies
+//! are unknown here.
+
+pub mod auth;
+pub mod call;
+pub mod error;
+pub mod inbox;
 pub mod openapi;
 pub mod rpc;
+pub mod user;

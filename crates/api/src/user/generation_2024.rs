@@ -1,0 +1,294 @@
+//! `zitadel.user.v3alpha.UserService`, the first generation (2024-06).
+
+use app::{
+    Target,
+    user::{
+        self, NewUser, Transition,
+        contact::{self, ResendFrom},
+        otp,
+    },
+};
+use domain::user::Channel;
+use proto::{
+    rpc::Status,
+    zitadel::user::v3alpha::{
+        self as wire, UserService,
+    },
+};
+
+use super::{
+    Users, answer, changed_of, data, details_2024, factor_id, org_v2, patch, revealed, schema_id,
+    shapes::generation_2024::{self as shapes, For},
+    user_id,
+};
+use crate::{call::Call, error::Op};
+
+fn target_of(id: &str) -> app::Result<Target> {
+    user_id(id).map(Target::of)
+}
+
+impl UserService<Call> for Users {
+    async fn create_user(&self, call: Call, req: wire::CreateUserRequest) -> Result<wire::CreateUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::CreateUser, async {
+            shapes::no_authenticators(req.authenticators)?;
+            let (email, phone) = shapes::contact(&self.ctx, req.contact, call.language)?;
+            let new = NewUser {
+                org: req.organization.map(org_v2).transpose()?,
+                id: req.user_id.as_deref().map(user_id).transpose()?,
+                schema: schema_id(&req.schema_id)?,
+                data: data(req.data).unwrap_or_default(),
+                email,
+                phone,
+            };
+            let created = user::create(&self.ctx, caller, &new).await?;
+            Ok(wire::CreateUserResponse {
+                user_id: created.changed.id.to_string(),
+                details: details_2024(&created.changed),
+                email_code: revealed(created.email_code.as_ref()),
+                phone_code: revealed(created.phone_code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn get_user_by_id(&self, call: Call, req: wire::GetUserByIdRequest) -> Result<wire::GetUserByIdResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::GetUser, async {
+            let view = user::get(&self.ctx, caller, &target_of(&req.user_id)?).await?;
+            let user = wire::User {
+                user_id: view.id.to_string(),
+                details: details_2024(&changed_of(&view)),
+                authenticators: shapes::authenticators_of(&view.person),
+                contact: shapes::contact_of(&view.person),
+                state: shapes::state_of(&view.person),
+                schema: None,
+                data: shapes::data_of(&view.person),
+            };
+            Ok(wire::GetUserByIdResponse { user: Some(user) })
+        })
+        .await
+    }
+
+    async fn update_user(&self, call: Call, req: wire::UpdateUserRequest) -> Result<wire::UpdateUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::PatchUser, async {
+            let contact = shapes::contact(&self.ctx, req.contact, call.language)?;
+            let target = target_of(&req.user_id)?;
+            let schema = req.schema_id.as_deref();
+            let written = patch(self, caller, &target, schema, data(req.data), contact).await?;
+            Ok(wire::UpdateUserResponse {
+                details: details_2024(&written.changed),
+                email_code: revealed(written.email_code.as_ref()),
+                phone_code: revealed(written.phone_code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn deactivate_user(&self, call: Call, req: wire::DeactivateUserRequest) -> Result<wire::DeactivateUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::DeactivateUser, async {
+            let target = target_of(&req.user_id)?;
+            let changed = user::transition(&self.ctx, caller, &target, Transition::Deactivate).await?;
+            Ok(wire::DeactivateUserResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn reactivate_user(&self, call: Call, req: wire::ReactivateUserRequest) -> Result<wire::ReactivateUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::ActivateUser, async {
+            let target = target_of(&req.user_id)?;
+            let changed = user::transition(&self.ctx, caller, &target, Transition::Activate).await?;
+            Ok(wire::ReactivateUserResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn lock_user(&self, call: Call, req: wire::LockUserRequest) -> Result<wire::LockUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::LockUser, async {
+            let target = target_of(&req.user_id)?;
+            let changed = user::transition(&self.ctx, caller, &target, Transition::Lock).await?;
+            Ok(wire::LockUserResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn unlock_user(&self, call: Call, req: wire::UnlockUserRequest) -> Result<wire::UnlockUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::UnlockUser, async {
+            let target = target_of(&req.user_id)?;
+            let changed = user::transition(&self.ctx, caller, &target, Transition::Unlock).await?;
+            Ok(wire::UnlockUserResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn delete_user(&self, call: Call, req: wire::DeleteUserRequest) -> Result<wire::DeleteUserResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::DeleteUser, async {
+            let target = target_of(&req.user_id)?;
+            let changed = user::delete(&self.ctx, caller, &target).await?;
+            Ok(wire::DeleteUserResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn set_contact_email(&self, call: Call, req: wire::SetContactEmailRequest) -> Result<wire::SetContactEmailResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SetContactEmail, async {
+            let target = target_of(&req.user_id)?;
+            let new = shapes::email(&self.ctx, req.email, call.language, For::Contact)?;
+            let set = contact::set(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::SetContactEmailResponse {
+                details: details_2024(&set.changed),
+                verification_code: revealed(set.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_contact_email(&self, call: Call, req: wire::VerifyContactEmailRequest) -> Result<wire::VerifyContactEmailResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyContactEmail, async {
+            let target = target_of(&req.user_id)?;
+            let code = &req.verification_code;
+            let changed = contact::verify(&self.ctx, caller, &target, Channel::Email, code).await?;
+            Ok(wire::VerifyContactEmailResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn resend_contact_email_code(&self, call: Call, req: wire::ResendContactEmailCodeRequest) -> Result<wire::ResendContactEmailCodeResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::ResendContactEmail, async {
+            let target = target_of(&req.user_id)?;
+            let how = shapes::resend_email(&self.ctx, req.verification)?;
+            let from = (ResendFrom::PendingCode, call.language);
+            let sent = contact::resend(&self.ctx, caller, &target, Channel::Email, &how, from).await?;
+            Ok(wire::ResendContactEmailCodeResponse {
+                details: details_2024(&sent.changed),
+                verification_code: revealed(sent.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn set_contact_phone(&self, call: Call, req: wire::SetContactPhoneRequest) -> Result<wire::SetContactPhoneResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SetContactPhone, async {
+            let target = target_of(&req.user_id)?;
+            let new = shapes::phone(&self.ctx, req.phone, call.language)?;
+            let set = contact::set(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::SetContactPhoneResponse {
+                details: details_2024(&set.changed),
+                email_code: revealed(set.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_contact_phone(&self, call: Call, req: wire::VerifyContactPhoneRequest) -> Result<wire::VerifyContactPhoneResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyContactPhone, async {
+            let target = target_of(&req.user_id)?;
+            let code = &req.verification_code;
+            let changed = contact::verify(&self.ctx, caller, &target, Channel::Sms, code).await?;
+            Ok(wire::VerifyContactPhoneResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn resend_contact_phone_code(&self, call: Call, req: wire::ResendContactPhoneCodeRequest) -> Result<wire::ResendContactPhoneCodeResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::ResendContactPhone, async {
+            let target = target_of(&req.user_id)?;
+            let how = shapes::resend_phone(req.verification);
+            let from = (ResendFrom::PendingCode, call.language);
+            let sent = contact::resend(&self.ctx, caller, &target, Channel::Sms, &how, from).await?;
+            Ok(wire::ResendContactPhoneCodeResponse {
+                details: details_2024(&sent.changed),
+                verification_code: revealed(sent.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn add_otpsms_authenticator(&self, call: Call, req: wire::AddOtpsmsAuthenticatorRequest) -> Result<wire::AddOtpsmsAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddOtpSms, async {
+            let target = target_of(&req.user_id)?;
+            let new = shapes::phone(&self.ctx, req.phone, call.language)?;
+            let added = otp::add(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::AddOtpsmsAuthenticatorResponse {
+                details: details_2024(&added.changed),
+                otp_sms_id: added.factor.to_string(),
+                verification_code: revealed(added.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_otpsms_registration(&self, call: Call, req: wire::VerifyOtpsmsRegistrationRequest) -> Result<wire::VerifyOtpsmsRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyOtpSms, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
+            let which = (Channel::Sms, &factor);
+            let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
+            Ok(wire::VerifyOtpsmsRegistrationResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn remove_otpsms_authenticator(&self, call: Call, req: wire::RemoveOtpsmsAuthenticatorRequest) -> Result<wire::RemoveOtpsmsAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveOtpSms, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
+            let changed = otp::remove(&self.ctx, caller, &target, Channel::Sms, &factor).await?;
+            Ok(wire::RemoveOtpsmsAuthenticatorResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn add_otp_email_authenticator(&self, call: Call, req: wire::AddOtpEmailAuthenticatorRequest) -> Result<wire::AddOtpEmailAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddOtpEmail, async {
+            let target = target_of(&req.user_id)?;
+            let new = shapes::email(&self.ctx, req.email, call.language, For::Factor)?;
+            let added = otp::add(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::AddOtpEmailAuthenticatorResponse {
+                details: details_2024(&added.changed),
+                otp_email_id: added.factor.to_string(),
+                verification_code: revealed(added.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_otp_email_registration(&self, call: Call, req: wire::VerifyOtpEmailRegistrationRequest) -> Result<wire::VerifyOtpEmailRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyOtpEmail, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("otp_email_id", &req.otp_email_id)?;
+            let which = (Channel::Email, &factor);
+            let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
+            Ok(wire::VerifyOtpEmailRegistrationResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+
+    async fn remove_otp_email_authenticator(&self, call: Call, req: wire::RemoveOtpEmailAuthenticatorRequest) -> Result<wire::RemoveOtpEmailAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveOtpEmail, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("otp_email_id", &req.otp_email_id)?;
+            let changed = otp::remove(&self.ctx, caller, &target, Channel::Email, &factor).await?;
+            Ok(wire::RemoveOtpEmailAuthenticatorResponse { details: details_2024(&changed) })
+        })
+        .await
+    }
+}

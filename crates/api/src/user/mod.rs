@@ -1,0 +1,159 @@
+//! The user services: two generations of v3alpha and the tokens of v2, as views over the same use cases.
+
+mod generation_2024;
+mod generation_resources;
+mod shapes;
+mod token;
+
+use std::{future::Future, sync::Arc};
+
+use app::{
+    Caller, Ctx, Error, OrgRef, Target,
+    error::Invalid,
+    secret::Secret,
+    user::{self, Changed, UserPatch, Written, code::NewDestination},
+};
+use domain::base::{FactorId, OrgId, SchemaId, Timestamp, UserId};
+use proto::{
+    rpc::Status,
+    wkt,
+    zitadel::{
+        object::{self, v3alpha::OwnerType},
+        resources,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::{call::Call, error::Op};
+
+/// Serves the user services of every generation.
+#[derive(Clone, Debug)]
+pub struct Users {
+    ctx: Arc<Ctx>,
+}
+
+impl Users {
+    /// A service over these use cases.
+    pub fn new(ctx: Arc<Ctx>) -> Self {
+        Self { ctx }
+    }
+}
+
+/// Runs a use case and words its refusal for this caller.
+pub(crate) async fn answer<T>(
+    call: &Call,
+    op: Op,
+    work: impl Future<Output = app::Result<T>> + Send,
+) -> Result<T, Status> {
+    work.await.map_err(|error| call.refuse(op, error))
+}
+
+pub(crate) fn timestamp(at: Timestamp) -> Option<wkt::Timestamp> {
+    Some(wkt::Timestamp::from_micros(at.0))
+}
+
+pub(crate) fn user_id(text: &str) -> app::Result<UserId> {
+    UserId::parse(text).map_err(|_| Error::invalid("user_id", Invalid::Id))
+}
+
+fn factor_id(field: &'static str, text: &str) -> app::Result<FactorId> {
+    FactorId::parse(text).map_err(|_| Error::invalid(field, Invalid::Id))
+}
+
+fn schema_id(text: &str) -> app::Result<Option<SchemaId>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    SchemaId::parse(text).map(Some).map_err(|_| Error::invalid("schema_id", Invalid::Id))
+}
+
+fn org_id(text: &str) -> app::Result<OrgRef> {
+    OrgId::parse(text).map(OrgRef::Id).map_err(|_| Error::invalid("organization.org_id", Invalid::Id))
+}
+
+/// The user that a resources request names: the instance must be the one that was reached, the organization the user's.
+fn target(
+    users: &Users,
+    call: &Call,
+    id: &str,
+    organization: Option<object::v3alpha::Organization>,
+    instance: Option<&object::v3alpha::Instance>,
+) -> app::Result<Target> {
+    in_instance(users, call, instance)?;
+    let org = organization.map(org_v3).transpose()?;
+    Ok(Target { user: user_id(id)?, org })
+}
+
+fn in_instance(users: &Users, call: &Call, named: Option<&object::v3alpha::Instance>) -> app::Result<()> {
+    use object::v3alpha::instance::Property;
+    let reached = match named.and_then(|i| i.property.as_ref()) {
+        None => true,
+        Some(Property::Id(id)) => id == call.instance.as_str(),
+        Some(Property::Domain(domain)) => domain.eq_ignore_ascii_case(&users.ctx.policy.public_host),
+    };
+    if reached { Ok(()) } else { Err(Error::NotFound) }
+}
+
+fn org_v3(organization: object::v3alpha::Organization) -> app::Result<OrgRef> {
+    use object::v3alpha::organization::Property;
+    match organization.property {
+        Some(Property::OrgId(id)) => org_id(&id),
+        Some(Property::OrgDomain(domain)) => Ok(OrgRef::Domain(domain)),
+        None => Err(Error::invalid("organization", Invalid::Missing)),
+    }
+}
+
+fn org_v2(organization: object::v2beta::Organization) -> app::Result<OrgRef> {
+    use object::v2beta::organization::Org;
+    match organization.org {
+        Some(Org::OrgId(id)) => org_id(&id),
+        Some(Org::OrgDomain(domain)) => Ok(OrgRef::Domain(domain)),
+        None => Err(Error::invalid("organization", Invalid::Missing)),
+    }
+}
+
+/// Details of generation 2024-06.
+fn details_2024(changed: &Changed) -> Option<object::v2beta::Details> {
+    Some(object::v2beta::Details {
+        sequence: changed.head.seq.unsigned_abs(),
+        change_date: timestamp(changed.head.changed),
+        resource_owner: changed.org.to_string(),
+        creation_date: timestamp(changed.head.created),
+    })
+}
+
+/// Details of generation resources.
+fn details(changed: &Changed) -> Option<resources::object::v3alpha::Details> {
+    Some(resources::object::v3alpha::Details {
+        id: changed.id.to_string(),
+        created: timestamp(changed.head.created),
+        changed: timestamp(changed.head.changed),
+        owner: Some(object::v3alpha::Owner { r#type: OwnerType::Org.into(), id: changed.org.to_string() }),
+    })
+}
+
+fn changed_of(view: &user::UserView) -> Changed {
+    Changed { id: view.id.clone(), head: view.head, org: view.person.org.clone() }
+}
+
+/// A code on its way into the one answer that holds it.
+fn revealed(code: Option<&Secret>) -> Option<String> {
+    code.map(|c| c.reveal().to_owned())
+}
+
+fn data(given: Option<wkt::Struct>) -> Option<Map<String, Value>> {
+    given.map(Into::into)
+}
+
+/// What both generations ask of a change to a user.
+async fn patch(
+    users: &Users,
+    caller: &Caller,
+    target: &Target,
+    schema: Option<&str>,
+    data: Option<Map<String, Value>>,
+    (email, phone): (Option<NewDestination>, Option<NewDestination>),
+) -> app::Result<Written> {
+    let schema = schema.map(schema_id).transpose()?.flatten();
+    user::patch(&users.ctx, caller, target, &UserPatch { schema, data, email, phone }).await
+}

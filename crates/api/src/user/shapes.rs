@@ -1,0 +1,158 @@
+//! Shapes that both generations of v3alpha share by name and number, but not by type: read and written once, for both.
+
+macro_rules! shapes {
+    ($name:ident, $wire:path) => {
+        pub(super) mod $name {
+            use app::{
+                Ctx, Error, Language,
+                error::Invalid,
+                url_template::UrlTemplate,
+                user::code::{NewDestination, Verification},
+            };
+            use domain::user::{Channel, Destination, OtpFactor, Person, UserState};
+            use $wire as wire;
+
+            /// Codes of a factor's registration may ask for the factor's id in a link.
+            #[derive(Clone, Copy)]
+            pub(in crate::user) enum For {
+                Contact,
+                Factor,
+            }
+
+            pub(in crate::user) fn phone(
+                ctx: &Ctx,
+                set: Option<wire::SetPhone>,
+                language: Language,
+            ) -> app::Result<NewDestination> {
+                use wire::set_phone::Verification as V;
+                let set = set.ok_or(Error::invalid("phone", Invalid::Missing))?;
+                let verification = match set.verification {
+                    None | Some(V::SendCode(_)) => Verification::Send { link: None },
+                    Some(V::ReturnCode(_)) => Verification::Return,
+                    Some(V::IsVerified(_)) => Verification::Vouched,
+                };
+                NewDestination::phone(ctx, &set.number, verification, language)
+            }
+
+            pub(in crate::user) fn email(
+                ctx: &Ctx,
+                set: Option<wire::SetEmail>,
+                language: Language,
+                whom: For,
+            ) -> app::Result<NewDestination> {
+                use wire::set_email::Verification as V;
+                let set = set.ok_or(Error::invalid("email", Invalid::Missing))?;
+                let verification = match set.verification {
+                    None => Verification::Send { link: None },
+                    Some(V::SendCode(send)) => {
+                        Verification::Send { link: link(ctx, send.url_template.as_deref(), whom)? }
+                    }
+                    Some(V::ReturnCode(_)) => Verification::Return,
+                    Some(V::IsVerified(_)) => Verification::Vouched,
+                };
+                NewDestination::email(&set.address, verification, language)
+            }
+
+            fn link(ctx: &Ctx, template: Option<&str>, whom: For) -> app::Result<Option<UrlTemplate>> {
+                let with_factor = matches!(whom, For::Factor);
+                template.map(|t| UrlTemplate::parse(t, with_factor, &ctx.policy)).transpose()
+            }
+
+            pub(in crate::user) fn contact(
+                ctx: &Ctx,
+                set: Option<wire::SetContact>,
+                language: Language,
+            ) -> app::Result<(Option<NewDestination>, Option<NewDestination>)> {
+                let set = set.unwrap_or_default();
+                let email = set.email.map(|e| email(ctx, Some(e), language, For::Contact)).transpose()?;
+                let phone = set.phone.map(|p| phone(ctx, Some(p), language)).transpose()?;
+                Ok((email, phone))
+            }
+
+            pub(in crate::user) fn resend_email(
+                ctx: &Ctx,
+                asked: Option<wire::resend_contact_email_code_request::Verification>,
+            ) -> app::Result<Verification> {
+                use wire::resend_contact_email_code_request::Verification as V;
+                Ok(match asked {
+                    None => Verification::Send { link: None },
+                    Some(V::SendCode(send)) => {
+                        Verification::Send { link: link(ctx, send.url_template.as_deref(), For::Contact)? }
+                    }
+                    Some(V::ReturnCode(_)) => Verification::Return,
+                })
+            }
+
+            pub(in crate::user) fn resend_phone(
+                asked: Option<wire::resend_contact_phone_code_request::Verification>,
+            ) -> Verification {
+                use wire::resend_contact_phone_code_request::Verification as V;
+                match asked {
+                    None | Some(V::SendCode(_)) => Verification::Send { link: None },
+                    Some(V::ReturnCode(_)) => Verification::Return,
+                }
+            }
+
+            /// Usernames and passwords at creation are refused rather than forgotten.
+            pub(in crate::user) fn no_authenticators(asked: Option<wire::SetAuthenticators>) -> app::Result<()> {
+                match asked {
+                    Some(some) if some != wire::SetAuthenticators::default() => {
+                        Err(Error::NotServed("authenticators"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+
+            pub(in crate::user) fn contact_of(person: &Person) -> Option<wire::Contact> {
+                let email = person.email.as_ref().map(|c| wire::Email {
+                    address: c.destination.as_str().to_owned(),
+                    is_verified: c.verified,
+                });
+                let phone = person.phone.as_ref().map(|c| wire::Phone {
+                    number: c.destination.as_str().to_owned(),
+                    is_verified: c.verified,
+                });
+                (email.is_some() || phone.is_some()).then_some(wire::Contact { email, phone })
+            }
+
+            pub(in crate::user) fn authenticators_of(person: &Person) -> Option<wire::Authenticators> {
+                let of = |channel| person.otps.iter().filter(move |f| f.channel == channel);
+                let to = |f: &OtpFactor| {
+                    person.otp_destination(f).map(Destination::as_str).unwrap_or_default().to_owned()
+                };
+                let otp_sms: Vec<_> = of(Channel::Sms)
+                    .map(|f| wire::Otpsms {
+                        otp_sms_id: f.id.to_string(),
+                        phone: to(f),
+                        is_verified: person.otp_ready(f),
+                    })
+                    .collect();
+                let otp_email: Vec<_> = of(Channel::Email)
+                    .map(|f| wire::OtpEmail {
+                        otp_email_id: f.id.to_string(),
+                        address: to(f),
+                        is_verified: person.otp_ready(f),
+                    })
+                    .collect();
+                let none = otp_sms.is_empty() && otp_email.is_empty();
+                (!none).then_some(wire::Authenticators { otp_sms, otp_email, ..Default::default() })
+            }
+
+            pub(in crate::user) fn state_of(person: &Person) -> i32 {
+                match person.state() {
+                    UserState::Active => wire::State::UserStateActive,
+                    UserState::Inactive => wire::State::UserStateInactive,
+                    UserState::Locked => wire::State::UserStateLocked,
+                }
+                .into()
+            }
+
+            pub(in crate::user) fn data_of(person: &Person) -> Option<proto::wkt::Struct> {
+                (!person.data.is_empty()).then(|| person.data.clone().into())
+            }
+        }
+    };
+}
+
+shapes!(generation_2024, proto::zitadel::user::v3alpha);
+shapes!(resources, proto::zitadel::resources::user::v3alpha);
