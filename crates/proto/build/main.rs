@@ -24,6 +24,7 @@ const OURS: [&str; 2] = ["zitadel", "merlon"];
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=infrastructure");
     let root = Path::new("proto");
     let mut files = Vec::new();
     collect(root, root, &mut files)?;
@@ -38,6 +39,7 @@ fn main() -> Result<()> {
     let pool = compiler.descriptor_pool();
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), &encoded)?;
+    fs::write(out.join("infrastructure.bin"), infrastructure()?)?;
 
     let mut set = compiler.file_descriptor_set();
     set.file
@@ -60,6 +62,16 @@ fn main() -> Result<()> {
     fs::write(out.join("rules.rs"), rules::validators(&pool)?)?;
     fs::write(out.join("fields.rs"), fields::setters(&pool)?)?;
     Ok(())
+}
+
+/// The descriptors of what the transport serves by itself.
+fn infrastructure() -> Result<Vec<u8>> {
+    let mut compiler = protox::Compiler::new(["infrastructure"])?;
+    compiler
+        .include_source_info(true)
+        .include_imports(true)
+        .open_file("grpc/health/v1/health.proto")?;
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 /// Generates the proto3 JSON mapping and puts it beside the messages it belongs to.

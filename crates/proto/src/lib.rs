@@ -24,3 +24,7 @@ pub use generated::*;
 /// All our files and what they import, as an encoded `google.protobuf.FileDescriptorSet` with the comments of the
 /// sources: food for server reflection and for an `OpenAPI` document.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The files of `grpc.health.v1`, which the transport serves beside ours: food for server reflection only.
+pub const INFRASTRUCTURE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/infrastructure.bin"));

@@ -40,9 +40,7 @@ impl<G: Gate> Connect<G> {
         let mut services: Vec<&'static str> =
             core.methods().iter().map(|method| method.info.service).collect();
         services.dedup();
-        let reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET)
-            .map_err(|error| WiringError(format!("the descriptors cannot be reflected: {error}")))?
-            .with_services(services.iter().copied().chain(["grpc.health.v1.Health"]));
+        let reflector = reflector(&services)?;
         let router = connectrpc_reflection::install(Router::new(), reflector);
         let (router, health) = connectrpc_health::install_static(router, services);
         let limits = Limits::default()
@@ -77,6 +75,15 @@ impl<G: Gate> Connect<G> {
     pub(super) fn shut_down(&self) {
         self.health.shutdown();
     }
+}
+
+fn reflector(services: &[&'static str]) -> Result<Reflector, WiringError> {
+    let wrong = |error| WiringError(format!("the descriptors cannot be reflected: {error}"));
+    let mut reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET).map_err(wrong)?;
+    reflector
+        .add_descriptor_set_bytes(proto::INFRASTRUCTURE_DESCRIPTOR_SET)
+        .map_err(wrong)?;
+    Ok(reflector.with_services(services.iter().copied().chain(["grpc.health.v1.Health"])))
 }
 
 /// The body of a framed answer.
@@ -126,7 +133,7 @@ impl<G: Gate> Dispatcher for Table<G> {
     ) -> UnaryResult {
         let core = Arc::clone(&self.core);
         let path = path.to_owned();
-        Box::pin(async move { call(&core, path, cx, &request, format).await })
+        Box::pin(async move { call(&core, &path, cx, &request, format).await })
     }
 
     fn call_server_streaming(&self, _: &str, _: RequestContext, _: Bytes, _: CodecFormat) -> StreamingResult {
@@ -156,12 +163,12 @@ impl<G: Gate> Dispatcher for Table<G> {
 
 async fn call<G: Gate>(
     core: &Core<G>,
-    path: String,
+    path: &str,
     mut cx: RequestContext,
     request: &Encoded,
     format: CodecFormat,
 ) -> Result<Answer<EncodedBody>, ConnectError> {
-    let Some(method) = core.find(&path) else {
+    let Some(method) = core.find(path) else {
         return Err(ConnectError::unimplemented(format!("method {path} not found")));
     };
     let Some(origin) = cx.extensions_mut().remove::<Origin>() else {
@@ -174,7 +181,11 @@ async fn call<G: Gate>(
         _ => return Err(ConnectError::unimplemented("unknown codec")),
     };
     let deadline = cx.deadline().map(Instant::from_std);
-    let head = origin.head(std::mem::take(cx.headers_mut()), path, deadline);
+    let head = origin.head(
+        std::mem::take(cx.headers_mut()),
+        method.info.path.to_owned(),
+        deadline,
+    );
     let answer = core.run(method, head, payload).await.map_err(error)?;
     Ok(Answer::new(EncodedBody::from(answer)))
 }

@@ -55,7 +55,7 @@ impl<G: Gate> Core<G> {
         let by_path = methods
             .iter()
             .enumerate()
-            .map(|(index, method)| (method.info.path, index))
+            .map(|(index, method)| (method.info.path.trim_start_matches('/'), index))
             .collect();
         Self {
             gate,
@@ -68,7 +68,7 @@ impl<G: Gate> Core<G> {
         &self.methods
     }
 
-    /// Finds a method by `/package.Service/Method`.
+    /// Finds a method by `package.Service/Method`.
     pub(super) fn find(&self, path: &str) -> Option<&Method<G::Context>> {
         self.by_path.get(path).and_then(|index| self.methods.get(*index))
     }

@@ -84,7 +84,6 @@ impl RequestIds {
 }
 
 /// What is known of a request before its body is read.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct RequestHead {
     /// The header fields. `host` is always the authority that the caller addressed, also over HTTP/2.
@@ -99,6 +98,16 @@ pub struct RequestHead {
     pub path: String,
     /// The wire form.
     pub wire: Wire,
+}
+
+// Header fields hold tokens, paths may hold addresses.
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("request_id", &self.request_id)
+            .field("wire", &self.wire)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The part of the head that travels beside the header fields until the call is dispatched.

@@ -379,12 +379,20 @@ async fn health_and_reflection_answer_without_a_token() {
             "{text}"
         );
         // file_containing_symbol = 4
-        let symbol = b"zitadel.v1.ErrorDetail";
-        let ask = [&[0x22, u8::try_from(symbol.len()).expect("short")], &symbol[..]].concat();
-        let reply = http2(server, "POST", &path, &headers, frame(&ask)).await;
-        assert!(
-            String::from_utf8_lossy(&reply.body).contains("zitadel/message.proto"),
-            "{version}"
-        );
+        for (symbol, file) in [
+            ("zitadel.v1.ErrorDetail", "zitadel/message.proto"),
+            ("grpc.health.v1.Health", "health.proto"),
+        ] {
+            let ask = [
+                &[0x22, u8::try_from(symbol.len()).expect("short")],
+                symbol.as_bytes(),
+            ]
+            .concat();
+            let reply = http2(server, "POST", &path, &headers, frame(&ask)).await;
+            assert!(
+                String::from_utf8_lossy(&reply.body).contains(file),
+                "{version} {symbol}"
+            );
+        }
     }
 }
