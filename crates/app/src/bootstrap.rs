@@ -3,7 +3,8 @@
 
 use domain::{
     access::{Role, Scope},
-    base::{InstanceId, OrgId, UserId},
+    base::{InstanceId, OrgId, TokenId, UserId},
+    code::Digest,
     instance::{self, Instance},
     org::{self, Org},
     user::{Command, Destination, EmailAddress, Kind, Proof, User},
@@ -54,57 +55,77 @@ pub async fn check_master_key(ctx: &Ctx) -> Result<bool> {
     }
 }
 
-/// Finds the instance, or makes the first one in one commit.
-pub async fn found(ctx: &Ctx) -> Result<Foundation> {
-    let existing = {
-        let mut snapshot = ctx.store.snapshot().await?;
-        read::instance::all(&mut snapshot).await?
-    };
-    if let Some(first) = existing.into_iter().next() {
-        return Ok(Foundation {
-            instance: first.id,
-            org: first.default_org,
-            automation_token: None,
-            users: None,
-        });
+/// A first start that is not laid yet.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    foundation: Foundation,
+    users: FirstUsers,
+    token_id: TokenId,
+    token: Secret,
+    digest: Digest,
+}
+
+impl Plan {
+    /// The token that the automation user will have. Keep it before [`lay`]: a crash in between then leaves a token that
+    /// opens nothing, and never a foundation whose token nobody has.
+    pub fn automation_token(&self) -> &Secret {
+        &self.token
     }
-    let instance = InstanceId::from_trusted(&ctx.new_id());
-    let org = OrgId::from_trusted(&ctx.new_id());
+}
+
+/// The foundation that an earlier start laid.
+pub async fn existing(ctx: &Ctx) -> Result<Option<Foundation>> {
+    let mut snapshot = ctx.store.snapshot().await?;
+    let first = read::instance::all(&mut snapshot).await?.into_iter().next();
+    Ok(first.map(|i| Foundation { instance: i.id, org: i.default_org, automation_token: None, users: None }))
+}
+
+/// Draws what a first start needs: ids and a token.
+pub fn plan(ctx: &Ctx) -> Plan {
     let users = FirstUsers {
         admin: UserId::from_trusted(&ctx.new_id()),
         automation: UserId::from_trusted(&ctx.new_id()),
     };
-    let token = lay(ctx, &instance, &org, &users).await?;
-    Ok(Foundation {
-        instance,
-        org,
-        automation_token: Some(token),
-        users: Some(users),
-    })
+    let (token_id, token, digest) = new_token(&*ctx.entropy, ctx.ids.next(ctx.now()));
+    let foundation = Foundation {
+        instance: InstanceId::from_trusted(&ctx.new_id()),
+        org: OrgId::from_trusted(&ctx.new_id()),
+        automation_token: Some(token.clone()),
+        users: Some(users.clone()),
+    };
+    Plan { foundation, users, token_id, token, digest }
 }
 
-async fn lay(ctx: &Ctx, instance: &InstanceId, org: &OrgId, users: &FirstUsers) -> Result<Secret> {
-    let (token_id, token, digest) = new_token(&*ctx.entropy, ctx.ids.next(ctx.now()));
-    let id = &token_id;
-    ctx.store
-        .change("instance.found", instance, &users.automation, ctx.now(), |work| {
+/// Lays the foundation in one commit.
+pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Foundation> {
+    let (instance, org) = (&plan.foundation.instance, &plan.foundation.org);
+    let laid: Result<()> = ctx
+        .store
+        .change("instance.found", instance, &plan.users.automation, ctx.now(), |work| {
             Box::pin(async move {
                 lay_ground(ctx, work, instance, org).await?;
-                let host = &ctx.policy.public_host;
-                let address = EmailAddress::parse(&format!("admin@{host}"));
-                person(work, org, &users.admin, Kind::Human, address.ok()).await?;
-                let mut automation = person(work, org, &users.automation, Kind::Machine, None).await?;
+                let address = EmailAddress::parse(&format!("admin@{}", ctx.policy.public_host));
+                person(work, org, &plan.users.admin, Kind::Human, address.ok()).await?;
+                let mut automation = person(work, org, &plan.users.automation, Kind::Machine, None).await?;
                 let add = Command::AddToken {
-                    id: id.clone(),
-                    digest,
+                    id: plan.token_id.clone(),
+                    digest: plan.digest,
                     expires: NO_EXPIRY,
                     existing: 0,
                 };
                 work.decide(&mut automation, add).map_err(Error::from)
             })
         })
-        .await?;
-    Ok(token)
+        .await;
+    laid.map(|()| plan.foundation.clone())
+}
+
+/// Finds the instance, or makes the first one.
+pub async fn found(ctx: &Ctx) -> Result<Foundation> {
+    match existing(ctx).await? {
+        Some(foundation) => Ok(foundation),
+        None => lay(ctx, &plan(ctx)).await,
+    }
 }
 
 async fn lay_ground(ctx: &Ctx, work: &mut Work<'_>, instance: &InstanceId, org: &OrgId) -> Result<()> {

@@ -2,13 +2,13 @@
 //! and dice are rolled.
 
 mod ground;
+mod product;
 mod senses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -75,7 +75,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         .spawn(workers.stop.clone().run_until_cancelled_owned(upkeep));
 
     let ground = ground::lay(&settings, &senses, &home, &master_key, &mut warnings).await?;
-    let product = product(&settings, &ground, &readiness, &workers)?;
+    let product = product::product(&settings, &ground, &workers)?;
     let parts = Parts {
         readiness,
         metrics,
@@ -108,17 +108,6 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         home,
         _stop_when_dropped: stop_when_dropped,
     })
-}
-
-/// The routes and workers of the product.
-#[expect(clippy::unnecessary_wraps, reason = "wiring the services can fail")]
-fn product(
-    _settings: &Settings,
-    _ground: &Ground,
-    _readiness: &Readiness,
-    _workers: &Workers,
-) -> anyhow::Result<Router> {
-    Ok(Router::new().merge(api::openapi::routes()))
 }
 
 impl Running {

@@ -2,6 +2,7 @@
 
 mod generation_2024;
 mod generation_resources;
+mod schema;
 mod shapes;
 mod token;
 

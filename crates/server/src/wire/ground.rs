@@ -53,16 +53,24 @@ pub(super) async fn lay(
             home.path().display()
         );
     }
-    let foundation = bootstrap::found(&ctx).await?;
-    match &foundation.automation_token {
-        Some(token) => home.write_private(TOKEN_FILE, format!("{}\n", token.reveal()).as_bytes())?,
-        None if !home.join(TOKEN_FILE).exists() => warnings.push(format!(
+    let foundation = found(&ctx, home).await?;
+    if !home.join(TOKEN_FILE).exists() {
+        warnings.push(format!(
             "{} is gone; the commands inbox and token need it. Put it back, or write another token of an IAM_OWNER into it",
             home.join(TOKEN_FILE).display()
-        )),
-        None => {}
+        ));
     }
     Ok(Ground { ctx, foundation })
+}
+
+/// The foundation that is there, or a first one, whose token is in its file before anything is laid.
+async fn found(ctx: &Ctx, home: &DataDir) -> anyhow::Result<Foundation> {
+    if let Some(foundation) = bootstrap::existing(ctx).await? {
+        return Ok(foundation);
+    }
+    let plan = bootstrap::plan(ctx);
+    home.write_private(TOKEN_FILE, format!("{}\n", plan.automation_token().reveal()).as_bytes())?;
+    Ok(bootstrap::lay(ctx, &plan).await?)
 }
 
 fn context(settings: &Settings, senses: &Senses, store: Store, keys: Keys) -> Ctx {
@@ -96,8 +104,17 @@ fn policy(settings: &Settings) -> Policy {
         },
         phone_region: settings.phone.default_region.clone(),
         public_host: public_host(settings),
-        trusted_hosts: settings.server.public_hosts.clone(),
+        trusted_hosts: trusted_hosts(settings),
     }
+}
+
+/// The configured hosts; on a loopback address also its other names, for links on the developer's own machine.
+fn trusted_hosts(settings: &Settings) -> Vec<String> {
+    let mut hosts = settings.server.public_hosts.clone();
+    if settings.server.external_url.is_none() && settings.server.listen.ip().is_loopback() {
+        hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    hosts
 }
 
 fn code_policy(rule: CodeRule, alphabet: &'static str) -> CodePolicy {
@@ -135,10 +152,9 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_configuration_are_those_of_the_use_cases() {
-        assert_eq!(
-            policy(&Settings::load(Sources::default()).unwrap()),
-            Policy::default()
-        );
+        let settings = Settings::load(Sources::default()).unwrap();
+        let here = trusted_hosts(&settings);
+        assert_eq!(policy(&settings), Policy { trusted_hosts: here, ..Policy::default() });
     }
 
     #[test]

@@ -1,0 +1,21 @@
+//! Every service that is served, over one set of use cases.
+
+use std::sync::Arc;
+
+use app::Ctx;
+use proto::{merlon, zitadel};
+
+use crate::{auth::Auth, call::Call, inbox::Inbox, rpc::Services, user::Users};
+
+/// All services.
+pub fn all(ctx: &Arc<Ctx>) -> Services<Call> {
+    let users = || Users::new(Arc::clone(ctx));
+    Services::new()
+        .add(zitadel::user::v3alpha::user_service(users()))
+        .add(zitadel::resources::user::v3alpha::zitadel_users(users()))
+        .add(zitadel::user::schema::v3alpha::user_schema_service(users()))
+        .add(zitadel::resources::userschema::v3alpha::zitadel_user_schemas(users()))
+        .add(zitadel::user::v2::user_service(users()))
+        .add(zitadel::auth::v1::auth_service(Auth::new(Arc::clone(ctx))))
+        .add(merlon::inbox::v1::inbox_service(Inbox::new(Arc::clone(ctx))))
+}

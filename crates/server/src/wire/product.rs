@@ -1,0 +1,44 @@
+//! What is served: the API in four wire forms, the reference, the inbox page; and what works beside the requests.
+
+use std::{sync::Arc, time::Duration};
+
+use app::{Ctx, housekeeping, instance::Instances};
+use axum::Router;
+use domain::user::PhoneNumber;
+
+use super::{Ground, Workers};
+use crate::config::Settings;
+
+/// How often is tidied up.
+const TIDY_EVERY: Duration = Duration::from_mins(5);
+
+/// The routes of the product; its workers are started.
+pub(super) fn product(_settings: &Settings, ground: &Ground, workers: &Workers) -> anyhow::Result<Router> {
+    let ctx = &ground.ctx;
+    let instances = Instances::one(ground.foundation.instance.clone());
+    let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
+    let rpc = api::rpc::service(gate, api::services::all(ctx))?;
+    spawn(workers, tidy(Arc::clone(ctx)));
+    workers.tasks.spawn_blocking(warm_up);
+    Ok(Router::new().merge(api::openapi::routes()).fallback_service(rpc))
+}
+
+/// The first phone number ever read loads the numbering plans of the world; better now than in somebody's request.
+fn warm_up() {
+    drop(PhoneNumber::parse("+41791234567", None));
+}
+
+/// Runs a worker until the server stops.
+fn spawn(workers: &Workers, work: impl Future<Output = ()> + Send + 'static) {
+    workers.tasks.spawn(workers.stop.clone().run_until_cancelled_owned(work));
+}
+
+async fn tidy(ctx: Arc<Ctx>) {
+    let mut every = tokio::time::interval(TIDY_EVERY);
+    loop {
+        every.tick().await;
+        if let Err(error) = housekeeping::tidy(&ctx).await {
+            tracing::warn!(%error, "tidying up failed and will be repeated");
+        }
+    }
+}
