@@ -1,5 +1,6 @@
 //! The generated parts, tried on a few messages of the contract.
 
+mod damage;
 mod json;
 
 use prost::Message;

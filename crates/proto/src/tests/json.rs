@@ -12,7 +12,7 @@ use crate::zitadel;
 /// Deep enough to reach every type, shallow enough for types that hold themselves.
 const LEVELS: u32 = 5;
 
-fn filled(message: &MessageDescriptor, round: usize, levels: u32) -> DynamicMessage {
+pub(super) fn filled(message: &MessageDescriptor, round: usize, levels: u32) -> DynamicMessage {
     let mut filled = DynamicMessage::new(message.clone());
     if message.full_name() == "google.protobuf.Struct" {
         let json = serde_json::json!({"text": "ü", "list": [2.5, true, null, {}], "object": {"a": -1.5}});
