@@ -23,7 +23,8 @@ finish() {
 }
 trap finish EXIT
 
-"$MERLON_BIN" start --data "$work/data" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
+# The server reads MERLON_* as its configuration: it must not see ours.
+env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR -u MERLON_URL -u MERLON_PAT "$MERLON_BIN" start --data "$work/data" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
 server=$!
 for _ in $(seq 300); do
     MERLON_URL=$(sed -n 's/^ready \(http:\/\/.*\)$/\1/p' "$work/out")
