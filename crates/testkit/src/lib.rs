@@ -1,1 +1,18 @@
-//! testkit
+//! What tests stand on: a clock that only moves when told, randomness with a seed, a fresh database, and people with
+//! roles. Everything below is the real thing; nothing here pretends to be a store.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test kit fails by panicking"
+)]
+
+mod clock;
+mod entropy;
+mod people;
+pub mod sqlite;
+
+pub use clock::ManualClock;
+pub use entropy::SeededEntropy;
+pub use people::{START, TestCtx, TestOptions, context, read_sent};

@@ -1,0 +1,215 @@
+//! A founded instance with people in it, for tests of use cases.
+
+use std::{ops::Deref, sync::Arc};
+
+use app::{
+    Caller, Ctx, Target,
+    access::authenticate,
+    bootstrap::{self, Foundation},
+    ctx::Channels,
+    delivery,
+    id::IdSource,
+    message::Message,
+    policy::Policy,
+    secret::{Keys, MasterKey},
+    user::{self, NewUser},
+};
+use domain::{
+    access::{Role, Scope},
+    base::{OrgId, Span, Timestamp, UserId},
+    org::{self, Org},
+    user::{Command, User},
+};
+use tokio::sync::Notify;
+
+use crate::{ManualClock, SeededEntropy, sqlite};
+
+/// When every test starts: 2026-01-01T00:00:00Z.
+pub const START: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// What a test wants otherwise than usual.
+#[derive(Debug)]
+pub struct TestOptions {
+    /// Limits, lifetimes, hosts.
+    pub policy: Policy,
+    /// Which channels have a provider.
+    pub channels: Channels,
+    /// The master key's bytes are all this.
+    pub key: u8,
+    /// Seed of the randomness.
+    pub seed: u64,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            channels: Channels {
+                sms: true,
+                email: true,
+            },
+            key: 7,
+            seed: 1,
+        }
+    }
+}
+
+/// A context over a fresh database with a founded instance.
+#[derive(Debug)]
+pub struct TestCtx {
+    /// What use cases are handed.
+    pub ctx: Arc<Ctx>,
+    /// Its clock.
+    pub clock: ManualClock,
+    /// What the first start made.
+    pub foundation: Foundation,
+    /// Where it is kept.
+    pub database: sqlite::Database,
+}
+
+impl Deref for TestCtx {
+    type Target = Ctx;
+    fn deref(&self) -> &Ctx {
+        &self.ctx
+    }
+}
+
+/// A context over a database that is there already, without founding anything.
+pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -> Ctx {
+    Ctx {
+        store,
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(SeededEntropy::new(options.seed)),
+        keys: Keys::derive(&MasterKey([options.key; 32])).unwrap(),
+        ids: IdSource::new(1),
+        policy: options.policy,
+        channels: options.channels,
+        outbox_bell: Notify::new(),
+        inbox_bell: Notify::new(),
+    }
+}
+
+impl TestCtx {
+    /// A context with every default.
+    pub async fn new() -> Self {
+        Self::with(TestOptions::default()).await
+    }
+
+    /// A context with some things otherwise.
+    pub async fn with(options: TestOptions) -> Self {
+        let database = sqlite::database();
+        let clock = ManualClock::at(START);
+        let ctx = Arc::new(context(database.store.clone(), &clock, options));
+        let foundation = bootstrap::found(&ctx).await.unwrap();
+        Self {
+            ctx,
+            clock,
+            foundation,
+            database,
+        }
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
+    /// The automation user of the first start: `IAM_OWNER`.
+    pub async fn owner(&self) -> Caller {
+        let token = self.foundation.automation_token.as_ref().unwrap();
+        authenticate(&self.ctx, &self.foundation.instance, token.reveal())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Another organization.
+    pub async fn organization(&self, domain: &str) -> OrgId {
+        let id = &OrgId::from_trusted(&self.ctx.new_id());
+        let (instance, editor) = (&self.foundation.instance, &UserId::from_trusted("test"));
+        let create = &org::Command::Create {
+            name: domain.to_owned(),
+            domain: domain.to_owned(),
+        };
+        let done: app::Result<()> = self
+            .store
+            .change("test.org", instance, editor, self.now(), |work| {
+                Box::pin(async move {
+                    let mut org = work.load::<Org>(id).await?;
+                    work.decide(&mut org, create.clone()).unwrap();
+                    Ok(())
+                })
+            })
+            .await;
+        done.unwrap();
+        id.clone()
+    }
+
+    /// A user without any role in the default organization.
+    pub async fn plain_user(&self) -> Caller {
+        let org = self.foundation.org.clone();
+        self.member_of(&org, &[]).await
+    }
+
+    /// A user of the default organization with these roles, each in its scope.
+    pub async fn caller_with(&self, roles: &[(Scope, Role)]) -> Caller {
+        let org = self.foundation.org.clone();
+        self.member_of(&org, roles).await
+    }
+
+    /// A user of an organization with these roles, each in its scope, signed in by a token.
+    pub async fn member_of(&self, org: &OrgId, roles: &[(Scope, Role)]) -> Caller {
+        let owner = self.owner().await;
+        let new = NewUser {
+            org: Some(app::OrgRef::Id(org.clone())),
+            id: None,
+            schema: None,
+            data: serde_json::Map::new(),
+            email: None,
+            phone: None,
+        };
+        let id = user::create(&self.ctx, &owner, &new).await.unwrap().changed.id;
+        for (scope, role) in roles {
+            let set = Command::SetRoles {
+                scope: scope.clone(),
+                roles: vec![*role],
+            };
+            self.command(&id, set).await;
+        }
+        let target = Target::of(id);
+        let token = user::token::add(&self.ctx, &owner, &target, None).await.unwrap();
+        authenticate(&self.ctx, &self.foundation.instance, token.token.reveal())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Has a user's rules accept a command that no use case offers.
+    pub async fn command(&self, id: &UserId, command: Command) {
+        let (instance, command) = (&self.foundation.instance, &command);
+        let done: app::Result<()> = self
+            .store
+            .change("test.command", instance, id, self.now(), |work| {
+                Box::pin(async move {
+                    let mut user = work.load::<User>(id).await?;
+                    work.decide(&mut user, command.clone())?;
+                    Ok(())
+                })
+            })
+            .await;
+        done.unwrap();
+    }
+}
+
+/// Takes everything that is due out of the outbox, as a sender would, and answers what would have been sent.
+pub async fn read_sent(ctx: &Ctx) -> Vec<Message> {
+    let due = delivery::take(ctx, 1000, ctx.now() + Span::minutes(1))
+        .await
+        .unwrap();
+    let mut sent = Vec::with_capacity(due.len());
+    for due in due {
+        sent.push(delivery::open(ctx, &due).expect("a message opens with the key that sealed it"));
+        assert!(delivery::finish(ctx, &due).await.unwrap(), "the lease is ours");
+    }
+    sent
+}
