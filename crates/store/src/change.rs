@@ -23,7 +23,7 @@ pub struct Head {
 }
 
 /// An aggregate that the store keeps a state row of.
-pub trait Stored: Aggregate {
+pub trait Stored: Aggregate + Clone {
     /// Its id.
     type Id: AsRef<str> + Clone + Send + Sync;
 
@@ -47,6 +47,13 @@ pub trait Stored: Aggregate {
     fn forgets(_events: &[Self::Event]) -> bool {
         false
     }
+
+    /// The state with every list whose order means nothing in one order, so that a state that was read and one that was
+    /// folded from the log can be compared.
+    #[must_use]
+    fn in_order(self) -> Self {
+        self
+    }
 }
 
 /// A stream inside a unit of work.
@@ -58,6 +65,8 @@ pub struct Stream<A: Stored> {
     pub head: Head,
     /// Its state, decisions of this unit of work included.
     pub state: A,
+    /// As it was loaded, once a decision of this unit of work changed it.
+    loaded: Option<(Head, A)>,
     slot: usize,
 }
 
@@ -105,6 +114,7 @@ impl Work<'_> {
             id: id.clone(),
             head,
             state,
+            loaded: None,
             slot: self.streams.len() - 1,
         })
     }
@@ -119,6 +129,9 @@ impl Work<'_> {
         let decision = stream.state.decide(command, self.now);
         if decision.answer.is_err() && !decision.events.is_empty() {
             self.forget_wishes();
+            if let Some((head, state)) = stream.loaded.take() {
+                (stream.head, stream.state) = (head, state);
+            }
             self.refused = true;
         }
         self.record(stream, &decision.events);
@@ -137,6 +150,9 @@ impl Work<'_> {
     fn record<A: Stored>(&mut self, stream: &mut Stream<A>, events: &[A::Event]) {
         if events.is_empty() {
             return;
+        }
+        if stream.loaded.is_none() {
+            stream.loaded = Some((stream.head, stream.state.clone()));
         }
         let target = &mut self.streams[stream.slot];
         for event in events {

@@ -103,5 +103,5 @@ where
         head.changed = logged.at;
     }
     let (stored_head, stored) = A::load(snapshot, instance, &A::Id::from(id)).await?;
-    Ok(head == stored_head && folded == stored)
+    Ok(head == stored_head && folded.in_order() == stored.in_order())
 }

@@ -66,10 +66,14 @@ impl Sqlite {
     }
 }
 
-/// A connection for writing, with `cache_mib` MiB of page cache.
+/// A connection for writing, with `cache_mib` MiB of page cache. What it deletes is overwritten with zeros, so that
+/// the personal values of a deleted user are gone from the file and not merely out of sight.
 fn connect(path: &Path, cache_mib: i64) -> Result<Connection> {
     let doing = Error::while_doing;
     let connection = Connection::open(path).map_err(doing("opening the database"))?;
+    connection
+        .busy_timeout(checkpoint::BUSY)
+        .map_err(doing("preparing the database"))?;
     connection
         .execute_batch(&format!(
             "PRAGMA page_size = 4096;
@@ -77,8 +81,8 @@ fn connect(path: &Path, cache_mib: i64) -> Result<Connection> {
              PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = 0;
              PRAGMA journal_size_limit = 67108864;
-             PRAGMA busy_timeout = 10000;
              PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;
              PRAGMA cache_size = -{};",
             cache_mib * 1024
         ))

@@ -1,5 +1,7 @@
 //! The state row of a user, its factors and its roles.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Role, Scope},
     base::{FactorId, InstanceId, OrgId, SchemaId, Timestamp, UserId},
@@ -66,6 +68,16 @@ impl Stored for User {
 
     fn forgets(events: &[Event]) -> bool {
         events.contains(&Event::UserDeleted)
+    }
+
+    fn in_order(mut self) -> Self {
+        if let Self::Present(person) = &mut self {
+            person
+                .otps
+                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+            person.memberships.sort_by_key(|m| scope_name(&m.scope));
+        }
+        self
     }
 }
 
@@ -186,10 +198,7 @@ const DELETE_USER: &[&str] = &[
 ];
 
 fn membership_row([instance, user]: [Value; 2], scope: &Scope, roles: &[Role]) -> Statement {
-    let org: Value = match scope {
-        Scope::Instance => "".into(),
-        Scope::Org(org) => org.shared().into(),
-    };
+    let org: Value = scope_name(scope).into();
     if roles.is_empty() {
         let sql = "DELETE FROM membership WHERE instance = $1 AND user_id = $2 AND org = $3";
         return Statement::new(sql, [instance, user, org]);
@@ -200,6 +209,13 @@ fn membership_row([instance, user]: [Value; 2], scope: &Scope, roles: &[Role]) -
          ON CONFLICT (instance, user_id, org) DO UPDATE SET roles = excluded.roles",
         [instance, user, org, names.join(" ").into()],
     )
+}
+
+fn scope_name(scope: &Scope) -> Arc<str> {
+    match scope {
+        Scope::Instance => "".into(),
+        Scope::Org(org) => org.shared(),
+    }
 }
 
 pub(crate) fn scope(org: &str) -> Scope {

@@ -1,1 +1,30 @@
-//! The suite that every database must pass.
+//! What every database must do, written once: each test runs for every database that is named below. What only the files
+//! of an embedded database can show is in `file` and `crash`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod crash;
+mod file;
+mod given;
+
+macro_rules! battery {
+    () => {
+        mod budget;
+        mod change;
+        mod inbox;
+        mod log;
+        mod outbox;
+        mod queue;
+    };
+}
+
+#[path = "."]
+mod on_sqlite {
+    use testkit::sqlite as backend;
+    battery!();
+}

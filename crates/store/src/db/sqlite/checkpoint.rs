@@ -27,14 +27,56 @@ fn size(wal: &Path) -> u64 {
     wal.metadata().map_or(0, |m| m.len())
 }
 
-/// Called by the writer between two commits.
-pub(super) fn restart_when_large(connection: &Connection, wal: &Path) {
-    if size(wal) < RESTART_FROM {
-        return;
+/// How long the writer waits for readers that are still in the log's last pages.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a connection waits for others otherwise.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+
+/// Starts the log over between two commits once it is large. A reader that stays in a snapshot prevents that: then it is
+/// tried again only after the log has grown by as much as a copy takes, so that no reader stops the writer.
+#[derive(Debug)]
+pub(super) struct Restarter {
+    wal: PathBuf,
+    from: u64,
+}
+
+impl Restarter {
+    pub(super) fn new(wal: PathBuf) -> Self {
+        Self {
+            wal,
+            from: RESTART_FROM,
+        }
     }
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(%error, "the write-ahead log could not be started over");
+
+    /// Called by the writer between two commits.
+    pub(super) fn restart_when_large(&mut self, connection: &Connection) {
+        let size = size(&self.wal);
+        if size < self.from {
+            return;
+        }
+        match restart(connection) {
+            Ok(true) => self.from = RESTART_FROM,
+            Ok(false) => {
+                tracing::warn!(
+                    mebibytes = size >> 20,
+                    "a long read keeps the write-ahead log from starting over"
+                );
+                self.from = size + COPY_FROM;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be started over");
+                self.from = size + COPY_FROM;
+            }
+        }
     }
+}
+
+/// Answers whether the log is empty now.
+fn restart(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(PATIENCE)?;
+    let restarted = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    connection.busy_timeout(BUSY)?;
+    restarted.map(|busy| busy == 0)
 }
 
 /// Copies pages once enough frames of the log are not in the database file yet.
@@ -80,5 +122,44 @@ impl Drop for Checkpointer {
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(connection: &Connection, mode: &'static str) -> (i64, i64, i64) {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let each = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        connection.query_row(&sql, [], each).unwrap()
+    }
+
+    #[test]
+    fn a_noop_checkpoint_tells_what_waits_and_copies_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("noop.db");
+        let writer = super::super::connect(&path, 1).unwrap();
+        let checkpointer = super::super::connect(&path, 1).unwrap();
+        writer.execute_batch("CREATE TABLE bulk (body BLOB)").unwrap();
+        for _ in 0..100 {
+            writer
+                .execute_batch("INSERT INTO bulk VALUES (zeroblob(8192))")
+                .unwrap();
+        }
+        let before = path.metadata().unwrap().len();
+        let (busy, log, copied) = frames(&checkpointer, "NOOP");
+        assert!(busy == 0 && log >= 200 && copied == 0, "{busy} {log} {copied}");
+        assert_eq!(frames(&checkpointer, "NOOP"), (0, log, 0), "nothing was copied");
+        assert_eq!(path.metadata().unwrap().len(), before);
+
+        assert_eq!(frames(&checkpointer, "PASSIVE"), (0, log, log));
+        assert!(path.metadata().unwrap().len() > before);
+        assert_eq!(frames(&checkpointer, "NOOP"), (0, log, log), "nothing waits");
+        writer
+            .execute_batch("INSERT INTO bulk VALUES (zeroblob(8192))")
+            .unwrap();
+        let (_, log, copied) = frames(&checkpointer, "NOOP");
+        assert!(log < 20 && copied == 0, "the log started over: {log} {copied}");
     }
 }

@@ -80,7 +80,7 @@ impl Writer {
 /// The writer's own side: its connection and the position of the last event.
 struct Desk {
     connection: Connection,
-    wal: PathBuf,
+    restarter: checkpoint::Restarter,
     last_pos: i64,
     /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
     failed_sync: bool,
@@ -101,7 +101,7 @@ impl Desk {
             .map_err(Error::while_doing("finding the end of the log"))?;
         Ok(Self {
             connection,
-            wal,
+            restarter: checkpoint::Restarter::new(wal),
             last_pos,
             failed_sync: false,
         })
@@ -111,7 +111,7 @@ impl Desk {
         let mut batch = Vec::with_capacity(BATCH);
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.commit_batch(&mut batch);
-            checkpoint::restart_when_large(&self.connection, &self.wal);
+            self.restarter.restart_when_large(&self.connection);
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the last checkpoint did not finish; the next start will");
@@ -129,7 +129,6 @@ impl Desk {
                 }
             }
             Err(error) => {
-                self.failed_sync |= is_io_failure(&error);
                 tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
                 for job in batch.drain(..) {
                     let outcome = self.transaction(&[&job.set]).map(|o| o.first().copied());
@@ -155,6 +154,7 @@ impl Desk {
                 Ok(outcomes)
             }
             Err(error) => {
+                self.failed_sync |= is_io_failure(&error);
                 self.last_pos = before;
                 if !self.connection.is_autocommit() {
                     self.run("ROLLBACK")?;

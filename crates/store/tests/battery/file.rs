@@ -1,0 +1,268 @@
+//! What the files of SQLite show: grouped commits, a bounded write-ahead log, erased bytes, careful migrations.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    base::FactorId,
+    user::{Command, Destination, EmailAddress, Proof},
+};
+use rusqlite::Connection;
+use store::{Error, Statement, Store, StoreOptions, Value};
+use testkit::sqlite;
+use tokio::task::JoinHandle;
+
+use crate::given::*;
+
+const MIB: u64 = 1 << 20;
+
+fn wal_of(database: &Path) -> std::path::PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn wal_size(database: &Path) -> u64 {
+    wal_of(database).metadata().map_or(0, |m| m.len())
+}
+
+/// Commits in the write-ahead log: the frames that carry the size of the database after them.
+fn commits(database: &Path) -> usize {
+    let bytes = std::fs::read(wal_of(database)).unwrap();
+    let frames = bytes.get(32..).unwrap_or_default().chunks_exact(24 + 4096);
+    frames.filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+/// Hands so many writes to the writer, all before the first can be answered.
+async fn hand_in(store: &Store, count: usize) -> Vec<JoinHandle<Result<bool, Error>>> {
+    let handed_in = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..count)
+        .map(|n| {
+            let (store, handed_in) = (store.clone(), Arc::clone(&handed_in));
+            tokio::spawn(async move {
+                handed_in.fetch_add(1, Ordering::SeqCst);
+                store.keep_meta(&format!("{n}"), b"x").await
+            })
+        })
+        .collect();
+    while handed_in.load(Ordering::SeqCst) < count {
+        tokio::task::yield_now().await;
+    }
+    tasks
+}
+
+/// Stops the writer at its next transaction for as long as this is held.
+fn stop_writer(database: &Path) -> Connection {
+    let connection = Connection::open(database).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn what_gathers_while_a_commit_runs_is_committed_together() {
+    let database = sqlite::database();
+    let before = commits(&database.path());
+    let stopped = stop_writer(&database.path());
+    let tasks = hand_in(&database.store, 1000).await;
+    drop(stopped);
+    for task in tasks {
+        assert!(task.await.unwrap().unwrap());
+    }
+    let made = commits(&database.path()) - before;
+    assert!((1..=2).contains(&made), "{made} commits for 1000 writes");
+}
+
+#[tokio::test]
+async fn more_than_can_wait_is_refused_at_once_and_the_rest_is_written() {
+    let database = sqlite::database();
+    let stopped = stop_writer(&database.path());
+    let tasks = hand_in(&database.store, 8192 + 1024 + 100).await;
+    drop(stopped);
+    let (mut written, mut refused) = (0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(true) => written += 1,
+            Err(Error::Overloaded) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(refused >= 100, "{refused}");
+    assert_eq!(
+        number(&database.store, "SELECT count(*) FROM meta").await,
+        written
+    );
+    assert!(database.store.keep_meta("later", b"x").await.unwrap());
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+const PERSONAL: [&str; 6] = [
+    "Adaverylonguniquename",
+    "Adasformeruniquename",
+    "41791230001",
+    "41791230002",
+    "adaunique@example.com",
+    "aparagraphaboutada",
+];
+
+async fn live(store: &Store, id: &domain::base::UserId) {
+    let long = PERSONAL[5].repeat(2000);
+    for text in [PERSONAL[1], &long, PERSONAL[0]] {
+        decide(store, id, Command::SetData(data(text))).await.unwrap();
+    }
+    decide(store, id, set_phone("+41791230001", 1)).await.unwrap();
+    decide(store, id, set_phone("+41791230002", 1)).await.unwrap();
+    let add = Command::AddOtp {
+        id: FactorId::from_trusted("factor"),
+        destination: Destination::Email(EmailAddress::from_trusted(PERSONAL[4])),
+        proof: Proof::Code(code(1)),
+    };
+    decide(store, id, add).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_byte_of_a_deleted_user_is_left_in_the_files() {
+    let mut database = sqlite::database();
+    users(&database.store, 50).await;
+    live(&database.store, &user(7)).await;
+    database.reopen();
+    let bytes = database.raw_bytes();
+    for text in PERSONAL.iter().filter(|t| **t != PERSONAL[1]) {
+        assert!(holds(&bytes, text), "{text} is not even there");
+    }
+    decide(&database.store, &user(7), Command::Delete).await.unwrap();
+    database.store.close();
+    let bytes = database.raw_bytes();
+    for text in PERSONAL {
+        assert!(!holds(&bytes, text), "{text} can still be read");
+    }
+}
+
+async fn write_bulk(store: &Store, name: &str, mebibytes: usize) {
+    let bulk = vec![7u8; 1 << 20];
+    for n in 0..mebibytes {
+        let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)";
+        let row = Statement::new(sql, [format!("{name}-{n}").into(), Value::from(&bulk[..])]);
+        store
+            .write("test.bulk", &instance(), Vec::new(), vec![row])
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_write_ahead_log_stays_bounded_and_a_stuck_reader_does_not_stop_the_writer() {
+    let database = sqlite::database();
+    let (store, path) = (&database.store, database.path());
+    let mut stuck = store.snapshot().await.unwrap();
+    let count = "SELECT count(*) FROM meta";
+    assert_eq!(stuck.first(count, &[], |row| row.int(0)).await.unwrap(), Some(0));
+    write_bulk(store, "stuck", 260).await;
+    assert!(
+        wal_size(&path) > 256 * MIB,
+        "a reader keeps the log from starting over"
+    );
+    let next = tokio::time::timeout(Duration::from_secs(3), write_bulk(store, "next", 2)).await;
+    assert!(next.is_ok(), "writes wait for a reader");
+    assert_eq!(stuck.first(count, &[], |row| row.int(0)).await.unwrap(), Some(0));
+
+    drop(stuck);
+    let shrunk = async {
+        for n in 0.. {
+            write_bulk(store, &format!("free-{n}"), 1).await;
+            if wal_size(&path) <= 64 * MIB {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let shrunk = tokio::time::timeout(Duration::from_secs(20), shrunk).await;
+    assert!(
+        shrunk.is_ok(),
+        "the log is still {} MiB long",
+        wal_size(&path) / MIB
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_copied_beside_the_writes_long_before_the_hard_bound() {
+    let database = sqlite::database();
+    write_bulk(&database.store, "bulk", 70).await;
+    let copied = async {
+        while database.path().metadata().unwrap().len() < 64 * MIB {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), copied)
+        .await
+        .expect("the checkpointer copies");
+}
+
+fn schema(path: &Path) -> Vec<(String, String)> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection
+        .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn open(path: &Path) -> Result<Store, Error> {
+    Store::open(&StoreOptions {
+        path: path.to_owned(),
+    })
+}
+
+#[tokio::test]
+async fn opening_again_migrates_nothing_and_an_older_shape_becomes_the_full_one() {
+    let mut database = sqlite::database();
+    users(&database.store, 3).await;
+    database.reopen();
+    assert_log_is_whole(&database.store).await;
+    assert_eq!(number(&database.store, "SELECT count(*) FROM users").await, 3);
+    database.store.close();
+
+    let directory = tempfile::tempdir().unwrap();
+    let old = directory.path().join("old.db");
+    let connection = Connection::open(&old).unwrap();
+    connection
+        .execute_batch(include_str!("../../migrations/sqlite/0001_log.sql"))
+        .unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    open(&old).unwrap().close();
+    assert_eq!(schema(&old), schema(&database.path()));
+}
+
+#[tokio::test]
+async fn a_newer_database_and_a_foreign_file_are_refused_untouched() {
+    let database = sqlite::database();
+    users(&database.store, 3).await;
+    database.store.close();
+    let connection = Connection::open(database.path()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let before = std::fs::read(database.path()).unwrap();
+    let refused = open(&database.path()).unwrap_err();
+    assert!(
+        matches!(&refused, Error::Unusable(text) if text.contains("newer program")),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(database.path()).unwrap(), before);
+
+    let foreign = database.path().with_file_name("letter.txt");
+    let text = "Dear Ada, ".repeat(1000);
+    std::fs::write(&foreign, &text).unwrap();
+    assert!(matches!(open(&foreign), Err(Error::Database { .. })));
+    assert_eq!(std::fs::read_to_string(&foreign).unwrap(), text);
+}

@@ -1,0 +1,183 @@
+//! Names and helpers that the battery's sentences are made of.
+
+use domain::{
+    base::{InstanceId, OrgId, Timestamp, UserId},
+    code::{Attempt, Digest, GuessBudget, IssuedCode, Medium},
+    user::{Channel, Command, Destination, Kind, PhoneNumber, Proof, Refusal, User},
+};
+use serde_json::{Map, Value};
+use store::{Head, LoggedEvent, Store, Stored};
+
+/// When it is, unless a test says otherwise.
+pub(crate) const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// Why a unit of work of a test failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Store(store::Error),
+    Refused(Refusal),
+    /// The test wanted it to.
+    Wanted,
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+pub(crate) fn instance() -> InstanceId {
+    InstanceId::from_trusted("instance")
+}
+
+pub(crate) fn user(n: usize) -> UserId {
+    UserId::from_trusted(&format!("user-{n}"))
+}
+
+pub(crate) fn create() -> Command {
+    Command::Create {
+        org: OrgId::from_trusted("org"),
+        kind: Kind::Human,
+        schema: None,
+        data: Map::new(),
+    }
+}
+
+pub(crate) fn data(text: &str) -> Map<String, Value> {
+    Map::from_iter([("note".to_owned(), Value::from(text))])
+}
+
+pub(crate) fn phone(text: &str) -> Destination {
+    Destination::Phone(PhoneNumber::from_trusted(text))
+}
+
+/// A code whose digest is all this byte.
+pub(crate) fn code(byte: u8) -> IssuedCode {
+    IssuedCode {
+        digest: Digest([byte; 32]),
+        length: 6,
+        expires: Timestamp(NOW.0 + 600_000_000),
+        tries: 5,
+        medium: Medium::Sent,
+    }
+}
+
+/// A contact phone that waits for the code of this byte.
+pub(crate) fn set_phone(number: &str, byte: u8) -> Command {
+    Command::SetContact {
+        destination: phone(number),
+        proof: Proof::Code(code(byte)),
+    }
+}
+
+pub(crate) fn attempt(byte: u8) -> Attempt {
+    Attempt {
+        digest: Digest([byte; 32]),
+        length: 6,
+        budget: GuessBudget::default(),
+    }
+}
+
+pub(crate) fn verify_phone(byte: u8) -> Command {
+    Command::VerifyContact {
+        channel: Channel::Sms,
+        attempt: attempt(byte),
+    }
+}
+
+/// Commits one command on one user.
+pub(crate) async fn decide(store: &Store, id: &UserId, command: Command) -> Result<Head, Failure> {
+    decide_at(store, id, command, NOW).await
+}
+
+/// Commits one command on one user at a time.
+pub(crate) async fn decide_at(
+    store: &Store,
+    id: &UserId,
+    command: Command,
+    now: Timestamp,
+) -> Result<Head, Failure> {
+    let (instance, command) = (&instance(), &command);
+    store
+        .change("test.decide", instance, id, now, |work| {
+            Box::pin(async move {
+                let mut user = work.load::<User>(id).await?;
+                work.decide(&mut user, command.clone())?;
+                Ok(user.head)
+            })
+        })
+        .await
+}
+
+/// Creates users 0 to `count` - 1.
+pub(crate) async fn users(store: &Store, count: usize) -> Vec<UserId> {
+    let ids: Vec<UserId> = (0..count).map(user).collect();
+    for id in &ids {
+        decide(store, id, create()).await.unwrap();
+    }
+    ids
+}
+
+pub(crate) async fn load(store: &Store, id: &UserId) -> (Head, User) {
+    let mut snapshot = store.snapshot().await.unwrap();
+    User::load(&mut snapshot, &instance(), id).await.unwrap()
+}
+
+pub(crate) async fn history(store: &Store, id: &UserId) -> Vec<LoggedEvent<domain::user::Event>> {
+    let mut snapshot = store.snapshot().await.unwrap();
+    snapshot.history::<User>(&instance(), id.as_str()).await.unwrap()
+}
+
+/// Names of the events of a user, oldest first.
+pub(crate) async fn names(store: &Store, id: &UserId) -> Vec<&'static str> {
+    use domain::base::Forgettable;
+    history(store, id)
+        .await
+        .iter()
+        .map(|logged| logged.event.name())
+        .collect()
+}
+
+/// One number that a query answers.
+pub(crate) async fn number(store: &Store, sql: &'static str) -> i64 {
+    let mut snapshot = store.snapshot().await.unwrap();
+    snapshot.first(sql, &[], |row| row.int(0)).await.unwrap().unwrap()
+}
+
+/// Whether a small fact of this name is kept.
+pub(crate) async fn has_meta(store: &Store, name: &str) -> bool {
+    let mut snapshot = store.snapshot().await.unwrap();
+    store::meta::read(&mut snapshot, name).await.unwrap().is_some()
+}
+
+/// A row that is part of no history.
+pub(crate) fn meta_row(name: &str) -> store::Statement {
+    store::Statement::new(
+        "INSERT INTO meta (name, value) VALUES ($1, $2)",
+        [name.into(), store::Value::from(&b"x"[..])],
+    )
+}
+
+/// Positions have no gap, streams no hole, and every chain leads from its head to its first event.
+pub(crate) async fn assert_log_is_whole(store: &Store) {
+    let gaps = "SELECT coalesce(max(pos), 0) - count(*) FROM event";
+    assert_eq!(number(store, gaps).await, 0, "positions have gaps");
+    let sums = "SELECT count(*) FROM stream s WHERE s.seq <> (SELECT count(*) FROM event e
+                    WHERE e.instance = s.instance AND e.kind = s.kind AND e.stream = s.id)";
+    assert_eq!(number(store, sums).await, 0, "a head does not count its events");
+    let broken = "SELECT count(*) FROM event e LEFT JOIN event p ON p.pos = e.prev
+                  WHERE (e.seq = 1) <> (e.prev = 0)
+                     OR (e.prev <> 0 AND (p.pos IS NULL OR p.stream <> e.stream OR p.kind <> e.kind
+                         OR p.instance <> e.instance OR p.seq <> e.seq - 1))";
+    assert_eq!(number(store, broken).await, 0, "a chain is broken");
+    let heads = "SELECT count(*) FROM stream s LEFT JOIN event e ON e.pos = s.last_pos
+                 WHERE e.pos IS NULL OR e.stream <> s.id OR e.seq <> s.seq";
+    assert_eq!(number(store, heads).await, 0, "a head points elsewhere");
+    assert_eq!(store::rebuild_matches(store).await.unwrap(), Vec::<String>::new());
+}

@@ -1,0 +1,256 @@
+//! Reading: at once after the write, in one consistent view, and the same as a fold of the log.
+
+use domain::{
+    access::{Role, Scope},
+    base::{FactorId, OrgId, Personal, Span, Timestamp, TokenId, UserId},
+    code::Digest,
+    user::{Channel, Command, Destination, EmailAddress, Event, Proof, User},
+};
+use store::{Param, Statement, Store, read};
+use testkit::SeededEntropy;
+
+use super::backend;
+use crate::given::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_reads_after_a_write_sees_it() {
+    let database = backend::database();
+    let tasks: Vec<_> = (0..32)
+        .map(|writer| {
+            let store = database.store.clone();
+            tokio::spawn(async move {
+                for n in 0..100 {
+                    let id = user(writer * 1000 + n);
+                    let head = decide(&store, &id, create()).await.unwrap();
+                    let reader = store.clone();
+                    let read = tokio::spawn(async move { load(&reader, &id).await });
+                    let (seen, state) = read.await.unwrap();
+                    assert_eq!(seen, head);
+                    assert!(state.person().is_some());
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(number(&database.store, "SELECT count(*) FROM event").await, 3200);
+}
+
+async fn amount(snapshot: &mut store::Snapshot, name: &str) -> i64 {
+    let sql = "SELECT failures FROM guess_budget WHERE user_id = $1";
+    snapshot.first(sql, &[Param::from(name)], |row| row.int(0)).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_queries_of_a_snapshot_see_the_same_moment() {
+    let database = backend::database();
+    let store = &database.store;
+    let (instance, subject) = (instance(), [1u8; 32]);
+    for (name, failures) in [("a", 500), ("b", 500)] {
+        let budget = domain::code::GuessBudget { since: NOW, failures };
+        let row = store::budget::keep_guesses(&instance, &UserId::from_trusted(name), &subject, budget);
+        store.write("test", &instance, Vec::new(), vec![row]).await.unwrap();
+    }
+    let writer = {
+        let (store, instance) = (store.clone(), instance.clone());
+        tokio::spawn(async move {
+            for _ in 0..400 {
+                let rows = vec![
+                    Statement::new("UPDATE guess_budget SET failures = failures - 1 WHERE user_id = $1", ["a".into()]),
+                    Statement::new("UPDATE guess_budget SET failures = failures + 1 WHERE user_id = $1", ["b".into()]),
+                ];
+                store.write("test", &instance, Vec::new(), rows).await.unwrap();
+            }
+        })
+    };
+    let mut moments = 0;
+    while !writer.is_finished() {
+        let mut snapshot = store.snapshot().await.unwrap();
+        let a = amount(&mut snapshot, "a").await;
+        tokio::task::yield_now().await;
+        assert_eq!(a + amount(&mut snapshot, "b").await, 1000);
+        moments += 1;
+    }
+    writer.await.unwrap();
+    assert!(moments > 10, "only {moments} moments were seen");
+}
+
+#[tokio::test]
+async fn deleting_a_user_erases_what_is_personal_and_keeps_the_history() {
+    let database = backend::database();
+    let store = &database.store;
+    let ids = users(store, 2).await;
+    for id in &ids {
+        decide(store, id, Command::SetData(data("Ada"))).await.unwrap();
+        decide(store, id, set_phone("+41791234567", 1)).await.unwrap();
+        let add = Command::AddOtp {
+            id: FactorId::from_trusted("factor"),
+            destination: phone("+41791234568"),
+            proof: Proof::Vouched,
+        };
+        decide(store, id, add).await.unwrap();
+    }
+    let known = history(store, &ids[0]).await;
+    assert!(matches!(&known[1].event, Event::DataChanged { data: Personal::Known(d) } if *d == data("Ada")));
+    assert!(matches!(&known[2].event, Event::ContactChanged { destination: Personal::Known(d), .. } if *d == phone("+41791234567")));
+    assert!(matches!(&known[4].event, Event::OtpAdded { destination: Personal::Known(d), .. } if *d == phone("+41791234568")));
+
+    decide(store, &ids[0], Command::Delete).await.unwrap();
+    let after = history(store, &ids[0]).await;
+    assert_eq!(after.len(), known.len() + 1);
+    for logged in &after {
+        match &logged.event {
+            Event::DataChanged { data } => assert_eq!(*data, Personal::Forgotten),
+            Event::ContactChanged { destination, .. } | Event::OtpAdded { destination, .. } => {
+                assert_eq!(*destination, Personal::Forgotten);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(load(store, &ids[0]).await.1, User::Absent);
+    assert_eq!(history(store, &ids[1]).await.len(), 5, "nobody else is touched");
+    assert_eq!(number(store, "SELECT count(*) FROM personal").await, 3);
+
+    decide(store, &ids[0], create()).await.unwrap();
+    let again = load(store, &ids[0]).await.1;
+    assert!(again.person().unwrap().phone.is_none() && again.person().unwrap().otps.is_empty());
+    assert_log_is_whole(store).await;
+}
+
+#[tokio::test]
+async fn roles_in_several_scopes_and_factors_under_a_clock_that_goes_back_rebuild_to_the_same() {
+    let database = backend::database();
+    let store = &database.store;
+    let id = &users(store, 1).await[0];
+    for org in ["b", "a"] {
+        let scope = Scope::Org(OrgId::from_trusted(org));
+        let roles = vec![Role::OrgOwner];
+        decide(store, id, Command::SetRoles { scope, roles }).await.unwrap();
+    }
+    for (n, back) in [("1", 0), ("2", 60)] {
+        let add = Command::AddOtp {
+            id: FactorId::from_trusted(n),
+            destination: phone(&format!("+4179123456{n}")),
+            proof: Proof::Vouched,
+        };
+        decide_at(store, id, add, NOW - Span::seconds(back)).await.unwrap();
+    }
+    assert_log_is_whole(store).await;
+}
+
+fn some_destination(dice: &SeededEntropy) -> Destination {
+    let n = dice.below(4);
+    if dice.below(2) == 0 {
+        phone(&format!("+4179123456{n}"))
+    } else {
+        Destination::Email(EmailAddress::from_trusted(&format!("ada{n}@example.com")))
+    }
+}
+
+fn some_channel(dice: &SeededEntropy) -> Channel {
+    if dice.below(2) == 0 { Channel::Sms } else { Channel::Email }
+}
+
+fn some_proof(dice: &SeededEntropy) -> Proof {
+    if dice.below(3) == 0 { Proof::Vouched } else { Proof::Code(code(1)) }
+}
+
+fn some_roles(dice: &SeededEntropy) -> Command {
+    let scope = match dice.below(3) {
+        0 => Scope::Instance,
+        n => Scope::Org(OrgId::from_trusted(&format!("org-{n}"))),
+    };
+    let count = dice.below(3);
+    let roles = (0..count).map(|_| Role::ALL[dice.below(Role::ALL.len())]).collect();
+    Command::SetRoles { scope, roles }
+}
+
+/// A factor that the user has.
+fn some_factor(dice: &SeededEntropy, user: &User) -> Option<FactorId> {
+    let otps = &user.person()?.otps;
+    (!otps.is_empty()).then(|| otps[dice.below(otps.len())].id.clone())
+}
+
+/// Anything that can be asked of a user, drawn with the dice.
+fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
+    let fresh = FactorId::from_trusted(&format!("factor-{n}"));
+    let factor = some_factor(dice, user).unwrap_or_else(|| fresh.clone());
+    let token = TokenId::from_trusted(&format!("token-{n}"));
+    let some_attempt = attempt(u8::try_from(dice.below(2) + 1).unwrap());
+    match dice.below(22) {
+        0 | 1 => create(),
+        2 => Command::SetData(data(&format!("{n}"))),
+        3 => Command::Deactivate,
+        4 => Command::Activate,
+        5 => Command::Lock,
+        6 => Command::Unlock,
+        7 if dice.below(4) == 0 => Command::Delete,
+        7 | 8 => Command::SetContact { destination: some_destination(dice), proof: some_proof(dice) },
+        9 | 10 => Command::VerifyContact { channel: some_channel(dice), attempt: some_attempt },
+        11 => Command::ResendContact { channel: some_channel(dice), code: code(2), only_pending: dice.below(2) == 0 },
+        12 => Command::RemoveContact(some_channel(dice)),
+        13 | 14 => Command::AddOtp { id: fresh, destination: some_destination(dice), proof: some_proof(dice) },
+        15 | 16 => Command::VerifyOtp { channel: some_channel(dice), id: factor, attempt: some_attempt },
+        17 => Command::RemoveOtp { channel: some_channel(dice), id: factor },
+        18 => Command::AddBoundOtp { id: fresh, channel: some_channel(dice) },
+        19 => some_roles(dice),
+        20 => Command::ForgetStaleOtps,
+        _ => Command::AddToken { id: token, digest: Digest([3; 32]), expires: Timestamp(i64::MAX), existing: 0 },
+    }
+}
+
+/// Tokens that a user's history leaves.
+async fn tokens_of(store: &Store, id: &UserId) -> Vec<TokenId> {
+    let mut tokens = Vec::new();
+    for logged in history(store, id).await {
+        match logged.event {
+            Event::TokenAdded { id, .. } => tokens.push(id),
+            Event::TokenRemoved { id } => tokens.retain(|t| *t != id),
+            Event::UserDeleted => tokens.clear(),
+            _ => {}
+        }
+    }
+    tokens.sort();
+    tokens
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_hundreds_of_random_commands_every_row_is_what_the_log_says() {
+    let database = backend::database();
+    let walkers: Vec<_> = (0..8u64)
+        .map(|seed| {
+            let store = database.store.clone();
+            tokio::spawn(async move {
+                let dice = SeededEntropy::new(seed);
+                for n in 0..150 {
+                    let id = user(dice.below(12));
+                    let number = usize::try_from(seed).unwrap() * 1000 + n;
+                    let command = some_command(&dice, number, &load(&store, &id).await.1);
+                    let later = NOW + Span::seconds(i64::try_from(n).unwrap());
+                    match decide_at(&store, &id, command, later).await {
+                        Ok(_) | Err(Failure::Refused(_)) => {}
+                        Err(other) => panic!("seed {seed}, step {n}: {other:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    for walker in walkers {
+        walker.await.unwrap();
+    }
+    let store = &database.store;
+    assert!(number(store, "SELECT count(*) FROM event").await > 300);
+    assert_log_is_whole(store).await;
+    for id in (0..12).map(user) {
+        let mut snapshot = store.snapshot().await.unwrap();
+        let mut listed: Vec<TokenId> = read::token::list(&mut snapshot, &instance(), Some(&id), 1000)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|t| t.id)
+            .collect();
+        listed.sort();
+        assert_eq!(listed, tokens_of(store, &id).await, "tokens of {id}");
+    }
+}
