@@ -9,6 +9,7 @@ mod methods;
 mod names;
 mod rules;
 mod services;
+mod shapes;
 
 use std::error::Error;
 use std::fs;
@@ -60,6 +61,7 @@ fn main() -> Result<()> {
     fs::write(out.join("debug.rs"), debug::implementations(&pool)?)?;
     fs::write(out.join("methods.rs"), methods::table(&pool)?)?;
     fs::write(out.join("rules.rs"), rules::validators(&pool)?)?;
+    fs::write(out.join("shapes.rs"), shapes::tables(&pool)?)?;
     fs::write(out.join("fields.rs"), fields::setters(&pool)?)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use proto::rpc::{Code, Dispatch, Input, MethodInfo, Params, Service, Status};
+use proto::rpc::{Code, Dispatch, Input, MAX_VALUES, MethodInfo, Params, Service, Status};
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
@@ -108,11 +108,11 @@ impl<G: Gate> Core<G> {
         let call = match payload {
             Payload::Proto(bytes) => method.dispatch.call(method.info, cx, Input::Proto(bytes)),
             Payload::Json(body) => {
-                limit_depth(&body)?;
+                limit_json(&body)?;
                 method.dispatch.call(method.info, cx, Input::Json(&body))
             }
             Payload::Rest(body, params) => {
-                limit_depth(&body)?;
+                limit_json(&body)?;
                 method
                     .dispatch
                     .call(method.info, cx, Input::Rest(&body, &params?))
@@ -143,26 +143,33 @@ fn panicked(info: &MethodInfo, head: &RequestHead, panic: &(dyn Any + Send)) -> 
     )
 }
 
-/// Refuses bodies that nest deeper than [`MAX_JSON_DEPTH`], before any parser recurses into them.
-fn limit_depth(body: &[u8]) -> Result<(), Status> {
+/// Refuses bodies that nest deeper than [`MAX_JSON_DEPTH`] or hold more than [`MAX_VALUES`] values, before any parser
+/// recurses into them or allocates for them.
+fn limit_json(body: &[u8]) -> Result<(), Status> {
     // Each level opens and closes with a byte of its own.
     if body.len() <= 2 * MAX_JSON_DEPTH {
         return Ok(());
     }
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let (mut depth, mut values, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in body {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
             _ if in_string => {}
-            b'{' | b'[' => depth += 1,
+            b'{' | b'[' => (depth, values) = (depth + 1, values + 1),
             b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
         }
         if depth > MAX_JSON_DEPTH {
             return Err(Status::invalid_argument(format!(
                 "malformed JSON: nested deeper than {MAX_JSON_DEPTH} levels"
+            )));
+        }
+        if values > MAX_VALUES {
+            return Err(Status::invalid_argument(format!(
+                "the request holds more than {MAX_VALUES} values"
             )));
         }
     }
@@ -171,7 +178,7 @@ fn limit_depth(body: &[u8]) -> Result<(), Status> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_JSON_DEPTH, limit_depth};
+    use super::{MAX_JSON_DEPTH, limit_json};
 
     fn nested(levels: usize) -> String {
         format!("{}{}", "[".repeat(levels), "]".repeat(levels))
@@ -179,10 +186,10 @@ mod tests {
 
     #[test]
     fn depth_is_limited_and_brackets_in_strings_do_not_count() {
-        assert!(limit_depth(nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
-        assert!(limit_depth(nested(MAX_JSON_DEPTH + 1).as_bytes()).is_err());
-        assert!(limit_depth("{".repeat(100_000).as_bytes()).is_err());
+        assert!(limit_json(nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
+        assert!(limit_json(nested(MAX_JSON_DEPTH + 1).as_bytes()).is_err());
+        assert!(limit_json("{".repeat(100_000).as_bytes()).is_err());
         let text = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(200), "{".repeat(200));
-        assert!(limit_depth(text.as_bytes()).is_ok());
+        assert!(limit_json(text.as_bytes()).is_ok());
     }
 }

@@ -11,7 +11,7 @@ use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Body, Fields, METHODS, MethodInfo, Status};
+use super::{Body, Fields, METHODS, MethodInfo, Status, budget};
 use crate::validate::Validate;
 
 /// What every request message can do.
@@ -154,6 +154,9 @@ fn to_json<T: Serialize>(answer: &T) -> Result<Bytes, Status> {
 
 fn decode<Req: Request>(info: &MethodInfo, input: Input<'_>) -> Result<Req, Status> {
     match input {
+        Input::Proto(bytes) if budget::is_exceeded(info.input, &bytes) => Err(Status::invalid_argument(
+            format!("the request holds more than {} values", budget::MAX_VALUES),
+        )),
         Input::Proto(bytes) => Req::decode(bytes).map_err(|error| {
             Status::invalid_argument(format!("the request is no valid {}: {error}", info.input))
         }),
