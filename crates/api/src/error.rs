@@ -27,9 +27,12 @@ use crate::call::Call;
 use text::{Args, Text};
 
 /// What was asked for; the same condition has different ids in different operations.
+///
+/// `Admit` is what comes before any of them: finding out who asks.
 #[allow(missing_docs, reason = "each variant is explained by the RPCs of its name")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
+    Admit,
     CreateUser,
     GetUser,
     PatchUser,
@@ -73,6 +76,7 @@ pub enum Op {
 
 /// The answer to a use case that did not do it. Bugs are logged here, once and with their whole chain; the caller sees
 /// a reference to that line and nothing else.
+#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
 pub fn status(call: &Call, op: Op, error: Error) -> Status {
     let mut answer = judge(op, &error, call.now);
     if answer.text == Text::Internal {
@@ -127,7 +131,7 @@ impl Answer {
 
     /// The message is the text with the id behind it; the detail has both apart.
     pub(crate) fn status(self, language: Language) -> Status {
-        let text = text::render(language, self.text, self.args);
+        let text = text::render(language, self.text, &self.args);
         let status = Status::new(self.code, format!("{text} ({})", self.id));
         let status = status.with_detail(&ErrorDetail {
             id: self.id.to_owned(),

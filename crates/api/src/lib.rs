@@ -4,7 +4,10 @@
 pub mod auth;
 pub mod call;
 pub mod error;
+pub mod gate;
 pub mod inbox;
 pub mod openapi;
+pub mod permission;
 pub mod rpc;
+pub mod services;
 pub mod user;

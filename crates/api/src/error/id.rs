@@ -32,7 +32,8 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         Op::SetMyPhone => "COMMAND-3M0fs",
         Op::AddToken | Op::RemoveToken => "COMMAND-Dggw2",
         Op::Inbox => "MERLON-a5Nv2TgK",
-        Op::CreateUser
+        Op::Admit
+        | Op::CreateUser
         | Op::VerifyMyEmail
         | Op::VerifyMyPhone
         | Op::ResendMyPhone

@@ -116,14 +116,18 @@ impl Args {
 }
 
 /// The text in a language.
-pub(super) fn render(language: Language, text: Text, args: Args) -> String {
-    let bundle: &Bundle = match language {
-        Language::En => &ENGLISH,
-        Language::De => &GERMAN,
-    };
+pub(super) fn render(language: Language, text: Text, args: &Args) -> String {
+    let bundle = catalogue(language);
     let pattern = bundle.get_message(text.key()).and_then(|message| message.value());
     let rendered = pattern.map(|pattern| bundle.format_pattern(pattern, Some(&args.0), &mut Vec::new()));
     rendered.map_or_else(|| text.key().to_owned(), Cow::into_owned)
+}
+
+fn catalogue(language: Language) -> &'static Bundle {
+    match language {
+        Language::En => &ENGLISH,
+        Language::De => &GERMAN,
+    }
 }
 
 static ENGLISH: LazyLock<Bundle> =
@@ -139,4 +143,79 @@ fn bundle(language: Language, source: &str) -> Bundle {
     bundle.set_use_isolating(false);
     bundle.add_resource_overriding(resource);
     bundle
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use fluent_bundle::FluentResource;
+
+    use super::*;
+
+    const SOURCES: [(Language, &str); 2] = [
+        (Language::En, include_str!("../../locales/en/errors.ftl")),
+        (Language::De, include_str!("../../locales/de/errors.ftl")),
+    ];
+
+    /// The variables of each message, by its key.
+    fn variables(source: &str) -> BTreeMap<String, Vec<String>> {
+        assert!(
+            FluentResource::try_new(source.to_owned()).is_ok(),
+            "the whole catalogue can be read"
+        );
+        let mut messages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in source.lines().filter(|line| line.starts_with("errors-")) {
+            let (key, text) = line.split_once(" = ").expect("a message");
+            let names = text.split("{ ").skip(1).filter_map(|part| part.split_once(" }"));
+            let mut names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
+            names.sort();
+            assert!(
+                messages.insert(key.to_owned(), names).is_none(),
+                "{key} is there twice"
+            );
+        }
+        messages
+    }
+
+    #[test]
+    fn every_language_has_a_catalogue() {
+        assert_eq!(SOURCES.map(|(language, _)| language).as_slice(), Language::ALL);
+    }
+
+    #[test]
+    fn every_catalogue_has_every_text_and_no_other() {
+        let mut keys: Vec<_> = Text::ALL.iter().map(|text| text.key().to_owned()).collect();
+        keys.sort();
+        for (language, source) in SOURCES {
+            let found: Vec<_> = variables(source).into_keys().collect();
+            assert_eq!(found, keys, "{language:?}");
+        }
+    }
+
+    #[test]
+    fn every_text_has_the_same_variables_in_every_language() {
+        let [english, german] = SOURCES.map(|(_, source)| variables(source));
+        assert_eq!(english, german);
+    }
+
+    #[test]
+    fn a_wait_is_never_shorter_than_it_is() {
+        let waits = [
+            (1, "one second", "einer Sekunde"),
+            (30, "30 seconds", "30 Sekunden"),
+            (91, "2 minutes", "2 Minuten"),
+            (3600, "60 minutes", "60 Minuten"),
+            (5401, "2 hours", "2 Stunden"),
+            (86_400, "24 hours", "24 Stunden"),
+        ];
+        for (seconds, english, german) in waits {
+            let mut args = Args::default();
+            args.wait(seconds);
+            let text = render(Language::En, Text::CodeResting, &args);
+            assert!(text.ends_with(&format!("Try again in {english}.")), "{text}");
+            let text = render(Language::De, Text::CodeResting, &args);
+            assert!(text.ends_with(&format!("in {german} wieder.")), "{text}");
+        }
+    }
 }
