@@ -202,8 +202,9 @@ impl<G: Gate> Shared<G> {
         if text {
             return private(self.in_text(request).await);
         }
-        let response = self.connect.answer(request).await.map(Body::from);
+        let mut response = self.connect.answer(request).await.map(Body::from);
         if origin.wire == Wire::Grpc {
+            status_in_trailers(response.headers_mut());
             response
         } else {
             private(response)
@@ -247,6 +248,13 @@ impl<G: Gate> Shared<G> {
         );
         response
     }
+}
+
+/// The library repeats status and message of a failed call in the head, but not its details. A client that takes such
+/// a head for the whole answer would lose them; the trailers say everything.
+fn status_in_trailers(headers: &mut HeaderMap) {
+    headers.remove("grpc-status");
+    headers.remove("grpc-message");
 }
 
 fn preflight() -> Response<Body> {
