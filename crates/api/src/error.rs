@@ -26,12 +26,24 @@ use proto::{
 use crate::call::Call;
 use text::{Args, Text};
 
-/// What was asked for; the same condition has different ids in different operations.
-///
-/// `Admit` is what comes before any of them: finding out who asks.
-#[allow(missing_docs, reason = "each variant is explained by the RPCs of its name")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
+macro_rules! ops {
+    ($($op:ident),+ $(,)?) => {
+        /// What was asked for; the same condition has different ids in different operations.
+        ///
+        /// `Admit` is what comes before any of them: finding out who asks.
+        #[allow(missing_docs, reason = "each variant is explained by the RPCs of its name")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Op { $($op),+ }
+
+        impl Op {
+            /// Every operation.
+            #[cfg(test)]
+            const ALL: &'static [Self] = &[$(Self::$op),+];
+        }
+    };
+}
+
+ops! {
     Admit,
     CreateUser,
     GetUser,

@@ -10,49 +10,6 @@ use super::*;
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
 
-const OPS: [Op; 40] = [
-    Op::Admit,
-    Op::CreateUser,
-    Op::GetUser,
-    Op::PatchUser,
-    Op::DeleteUser,
-    Op::LockUser,
-    Op::UnlockUser,
-    Op::DeactivateUser,
-    Op::ActivateUser,
-    Op::SetContactEmail,
-    Op::VerifyContactEmail,
-    Op::ResendContactEmail,
-    Op::SetContactPhone,
-    Op::VerifyContactPhone,
-    Op::ResendContactPhone,
-    Op::AddOtpSms,
-    Op::VerifyOtpSms,
-    Op::RemoveOtpSms,
-    Op::AddOtpEmail,
-    Op::VerifyOtpEmail,
-    Op::RemoveOtpEmail,
-    Op::GetMyUser,
-    Op::GetMyEmail,
-    Op::SetMyEmail,
-    Op::VerifyMyEmail,
-    Op::ResendMyEmail,
-    Op::GetMyPhone,
-    Op::SetMyPhone,
-    Op::VerifyMyPhone,
-    Op::ResendMyPhone,
-    Op::RemoveMyPhone,
-    Op::ListMyFactors,
-    Op::AddMyOtpSms,
-    Op::RemoveMyOtpSms,
-    Op::AddMyOtpEmail,
-    Op::RemoveMyOtpEmail,
-    Op::AddToken,
-    Op::RemoveToken,
-    Op::ListTokens,
-    Op::Inbox,
-];
-
 /// Ids that stand for two conditions of one operation, because they do in the reference.
 const SHARED: [&str; 5] = [
     // Lacking a permission, and vouching for oneself, which is lacking one.
@@ -160,7 +117,7 @@ fn at_the_gate() -> Vec<Answer> {
 }
 
 fn all_answers() -> impl Iterator<Item = (Op, Answer)> {
-    OPS.into_iter().flat_map(|op| {
+    Op::ALL.iter().flat_map(|&op| {
         errors()
             .into_iter()
             .map(move |error| (op, judge(op, &error, NOW)))
@@ -559,4 +516,35 @@ fn every_text_is_somebodys_answer_and_every_answer_has_its_variables() {
     }
     let all: BTreeSet<_> = Text::ALL.iter().map(|text| text.key()).collect();
     assert_eq!(produced, all);
+}
+
+#[test]
+fn the_compatibility_page_lists_every_id_of_our_own_with_its_code() {
+    let page = include_str!("../../../../docs/compatibility.md");
+    let listed: BTreeSet<_> = page
+        .lines()
+        .filter(|line| line.starts_with("| `MERLON-"))
+        .collect();
+    let rows: BTreeSet<_> = all_answers()
+        .filter(|(_, answer)| answer.id.starts_with("MERLON-"))
+        .map(|(_, answer)| format!("| `{}` | {} | ", answer.id, short(answer.code)))
+        .collect();
+    for row in &rows {
+        assert!(
+            listed.iter().any(|line| line.starts_with(row)),
+            "{row} is missing"
+        );
+    }
+    assert_eq!(rows.len(), listed.len());
+}
+
+fn short(code: Code) -> String {
+    match code {
+        Code::InvalidArgument => "IA".into(),
+        Code::FailedPrecondition => "FP".into(),
+        Code::NotFound => "NF".into(),
+        Code::AlreadyExists => "AE".into(),
+        Code::ResourceExhausted => "RE".into(),
+        other => format!("{other:?}"),
+    }
 }

@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn braces_come_through() {
+        for language in Language::ALL {
+            let text = render(*language, Text::UrlTemplateSyntax, &Args::default());
+            assert!(text.ends_with(" {{.Code}}."), "{text}");
+        }
+    }
+
+    #[test]
     fn a_wait_is_never_shorter_than_it_is() {
         let waits = [
             (1, "one second", "einer Sekunde"),
