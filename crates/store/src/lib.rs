@@ -15,6 +15,6 @@ pub mod outbox;
 
 pub use change::{Head, Step, Stored, Stream, Work};
 pub use commit::{Statement, Value, WriteSet};
-pub use db::{Param, Row, Snapshot, Store, StoreOptions};
+pub use db::{Param, Row, Snapshot, Store, StoreOptions, inspect};
 pub use error::{Error, Result};
 pub use log::{LoggedEvent, rebuild_matches};

@@ -69,7 +69,10 @@ async fn found(ctx: &Ctx, home: &DataDir) -> anyhow::Result<Foundation> {
         return Ok(foundation);
     }
     let plan = bootstrap::plan(ctx);
-    home.write_private(TOKEN_FILE, format!("{}\n", plan.automation_token().reveal()).as_bytes())?;
+    home.write_private(
+        TOKEN_FILE,
+        format!("{}\n", plan.automation_token().reveal()).as_bytes(),
+    )?;
     Ok(bootstrap::lay(ctx, &plan).await?)
 }
 
@@ -154,7 +157,13 @@ mod tests {
     fn the_defaults_of_the_configuration_are_those_of_the_use_cases() {
         let settings = Settings::load(Sources::default()).unwrap();
         let here = trusted_hosts(&settings);
-        assert_eq!(policy(&settings), Policy { trusted_hosts: here, ..Policy::default() });
+        assert_eq!(
+            policy(&settings),
+            Policy {
+                trusted_hosts: here,
+                ..Policy::default()
+            }
+        );
     }
 
     #[test]

@@ -7,17 +7,30 @@ use axum::Router;
 use domain::user::PhoneNumber;
 
 use super::{Ground, Workers};
-use crate::config::Settings;
+use crate::{config::Settings, shell::Readiness};
 
 /// How often is tidied up.
 const TIDY_EVERY: Duration = Duration::from_mins(5);
 
 /// The routes of the product; its workers are started.
-pub(super) fn product(_settings: &Settings, ground: &Ground, workers: &Workers) -> anyhow::Result<Router> {
+pub(super) fn product(
+    _settings: &Settings,
+    ground: &Ground,
+    readiness: &Readiness,
+    workers: &Workers,
+) -> anyhow::Result<Router> {
     let ctx = &ground.ctx;
     let instances = Instances::one(ground.foundation.instance.clone());
     let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
     let rpc = api::rpc::service(gate, api::services::all(ctx))?;
+    let store = ctx.store.clone();
+    readiness.probe("store", move || {
+        if store.takes_writes() {
+            Ok(())
+        } else {
+            Err("the disk failed; restart once it is sound".into())
+        }
+    });
     spawn(workers, tidy(Arc::clone(ctx)));
     workers.tasks.spawn_blocking(warm_up);
     Ok(Router::new().merge(api::openapi::routes()).fallback_service(rpc))
@@ -30,7 +43,9 @@ fn warm_up() {
 
 /// Runs a worker until the server stops.
 fn spawn(workers: &Workers, work: impl Future<Output = ()> + Send + 'static) {
-    workers.tasks.spawn(workers.stop.clone().run_until_cancelled_owned(work));
+    workers
+        .tasks
+        .spawn(workers.stop.clone().run_until_cancelled_owned(work));
 }
 
 async fn tidy(ctx: Arc<Ctx>) {

@@ -3,6 +3,8 @@
 mod migrate;
 mod sqlite;
 
+pub use sqlite::inspect;
+
 use std::{path::PathBuf, sync::Arc};
 
 use domain::base::InstanceId;
@@ -204,8 +206,10 @@ impl Store {
         }
     }
 
-    /// Version of the database library.
-    pub fn library_version(&self) -> &'static str {
-        sqlite::library_version()
+    /// Whether writes are taken. False once the disk failed; a restart is needed then.
+    pub fn takes_writes(&self) -> bool {
+        match &self.inner.database {
+            Database::Sqlite(sqlite) => sqlite.takes_writes(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! SQLite: one writer that commits in groups, readers that never wait for it, and a checkpointer beside them.
 
 mod checkpoint;
+pub mod inspect;
 mod reader;
 mod writer;
 
@@ -25,10 +26,6 @@ pub(super) struct Sqlite {
     readers: reader::Readers,
     writer: writer::Writer,
     checkpointer: Mutex<Option<checkpoint::Checkpointer>>,
-}
-
-pub(super) fn library_version() -> &'static str {
-    rusqlite::version()
 }
 
 impl Sqlite {
@@ -58,6 +55,11 @@ impl Sqlite {
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
         self.writer.commit(set).await
+    }
+
+    /// False once a write or sync failed: nothing is acknowledged until a restart.
+    pub(super) fn takes_writes(&self) -> bool {
+        self.writer.is_sound()
     }
 
     pub(super) fn close(&self) {

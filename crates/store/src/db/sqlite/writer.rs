@@ -1,7 +1,14 @@
 //! The one writer. It takes whatever has gathered while the last commit ran, applies each write set so that one failing
 //! does not touch the others, syncs once, and answers everybody.
 
-use std::{path::PathBuf, thread::JoinHandle};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
@@ -33,6 +40,7 @@ struct Job {
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    failed_sync: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Job {
@@ -45,6 +53,7 @@ impl Writer {
     pub(super) fn start(connection: Connection, wal: PathBuf) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let mut desk = Desk::new(connection, wal)?;
+        let failed_sync = Arc::clone(&desk.failed_sync);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || desk.work(jobs))
@@ -52,7 +61,12 @@ impl Writer {
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
+            failed_sync,
         })
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        !self.failed_sync.load(Ordering::Relaxed)
     }
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
@@ -83,7 +97,7 @@ struct Desk {
     restarter: checkpoint::Restarter,
     last_pos: i64,
     /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
-    failed_sync: bool,
+    failed_sync: Arc<AtomicBool>,
 }
 
 fn is_io_failure(error: &Error) -> bool {
@@ -103,7 +117,7 @@ impl Desk {
             connection,
             restarter: checkpoint::Restarter::new(wal),
             last_pos,
-            failed_sync: false,
+            failed_sync: Arc::default(),
         })
     }
 
@@ -139,7 +153,7 @@ impl Desk {
     }
 
     fn transaction(&mut self, sets: &[&WriteSet]) -> Result<Vec<Outcome>> {
-        if self.failed_sync {
+        if self.failed_sync.load(Ordering::Relaxed) {
             return Err(Error::Unusable(
                 "the disk failed; restart once it is sound".into(),
             ));
@@ -154,7 +168,9 @@ impl Desk {
                 Ok(outcomes)
             }
             Err(error) => {
-                self.failed_sync |= is_io_failure(&error);
+                if is_io_failure(&error) {
+                    self.failed_sync.store(true, Ordering::Relaxed);
+                }
                 self.last_pos = before;
                 if !self.connection.is_autocommit() {
                     self.run("ROLLBACK")?;

@@ -1,0 +1,482 @@
+//! The table of what succeeds: for each RPC that is served, what is given, what is sent, and what is true afterwards.
+//! Other tests send the same requests with other tokens, so that a new RPC is tried by all of them.
+
+use serde_json::{Value, json};
+
+use super::scene::Step;
+
+pub(crate) const NEW: &str = "resources.user.v3alpha.ZITADELUsers";
+pub(crate) const OLD: &str = "zitadel.user.v3alpha.UserService";
+
+/// A request that succeeds.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// What is special about it, beside its RPC.
+    pub(crate) about: &'static str,
+    /// `Service/Method`.
+    pub(crate) method: String,
+    pub(crate) given: Vec<Step>,
+    pub(crate) request: Value,
+    /// Part of the answer; null is absent.
+    pub(crate) answer: Value,
+    /// Part of the user of generation resources afterwards; null is absent.
+    pub(crate) user: Value,
+    /// The user that it is about, by its name in the scene.
+    pub(crate) subject: &'static str,
+    /// Whether users may do it to themselves.
+    pub(crate) own: Own,
+}
+
+/// What a user without a role hears who does it to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    Allowed,
+    /// It asks for trust that nobody gives to themselves.
+    Trust,
+    /// A role is needed.
+    Role,
+}
+
+impl Case {
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.about)
+    }
+}
+
+/// A case of both generations of v3alpha, written for resources.
+struct Twin {
+    name: &'static str,
+    old_name: &'static str,
+    case: Case,
+}
+
+fn twin(name: &'static str, about: &'static str, request: Value) -> Twin {
+    let old_name = match name {
+        "GetUser" => "GetUserByID",
+        "PatchUser" => "UpdateUser",
+        "ActivateUser" => "ReactivateUser",
+        same => same,
+    };
+    let own = match name {
+        "CreateUser" | "DeactivateUser" | "ActivateUser" | "LockUser" | "UnlockUser" => Own::Role,
+        _ if request.to_string().contains("returnCode") || request.to_string().contains("isVerified") => {
+            Own::Trust
+        }
+        _ => Own::Allowed,
+    };
+    let case = Case {
+        about,
+        method: String::new(),
+        given: Vec::new(),
+        request,
+        answer: json!({}),
+        user: json!({}),
+        subject: "user",
+        own,
+    };
+    Twin { name, old_name, case }
+}
+
+impl Twin {
+    fn given(mut self, method: &str, request: Value) -> Self {
+        self.case.given.push((format!("{NEW}/{method}"), request));
+        self
+    }
+
+    fn answers(mut self, answer: Value) -> Self {
+        self.case.answer = answer;
+        self
+    }
+
+    fn leaves(mut self, user: Value) -> Self {
+        self.case.user = user;
+        self
+    }
+
+    fn about(mut self, subject: &'static str) -> Self {
+        self.case.subject = subject;
+        self
+    }
+
+    fn both(self) -> [Case; 2] {
+        let new = Case {
+            method: format!("{NEW}/{}", self.name),
+            ..self.case.clone()
+        };
+        let mut old = Case {
+            method: format!("{OLD}/{}", self.old_name),
+            request: old_request(&self.case.request),
+            ..self.case
+        };
+        if self.name == "SetContactPhone" && old.answer.get("verificationCode").is_some() {
+            // The name that generation 2024-06 gives the code of a phone number.
+            old.answer = json!({"emailCode": old.answer["verificationCode"], "verificationCode": null});
+        }
+        [new, old]
+    }
+}
+
+/// The request of generation 2024-06: another name of the id, and no envelope around the user.
+pub(crate) fn old_request(request: &Value) -> Value {
+    let mut old = serde_json::Map::new();
+    for (name, value) in request.as_object().expect("a message") {
+        match name.as_str() {
+            "id" => _ = old.insert("userId".to_owned(), value.clone()),
+            "user" => old.extend(value.as_object().expect("a message").clone()),
+            _ => _ = old.insert(name.clone(), value.clone()),
+        }
+    }
+    Value::Object(old)
+}
+
+fn users() -> Vec<Twin> {
+    let user = || json!({"id": "$user"});
+    let with = |contact: Value| json!({"id": "$user", "user": {"contact": contact}});
+    vec![
+        twin("CreateUser", "with everything", json!({
+            "organization": {"orgId": "$org"},
+            "user": {"userId": "$new_user", "data": {"name": "Ada", "n": 1}, "contact": {
+                "email": {"address": "$email", "returnCode": {}}, "phone": {"number": "$phone", "isVerified": true}}},
+        }))
+        .about("new_user")
+        .answers(json!({"emailCode": "$any", "phoneCode": null}))
+        .leaves(json!({"data": {"name": "Ada", "n": 1.0}, "state": "USER_STATE_ACTIVE", "authenticators": null, "contact": {
+            "email": {"address": "$email", "isVerified": null}, "phone": {"number": "$phone", "isVerified": true}}})),
+        twin("CreateUser", "with nothing", json!({"organization": {"orgId": "$org"}, "user": {"userId": "$new_user"}}))
+            .about("new_user")
+            .answers(json!({"emailCode": null, "phoneCode": null}))
+            .leaves(json!({"contact": null, "data": null, "state": "USER_STATE_ACTIVE"})),
+        twin("CreateUser", "by the domain of its organization", json!({
+            "organization": {"orgDomain": "OTHER.example.com"}, "user": {"userId": "$new_user"}}))
+            .about("new_user")
+            .leaves(json!({"details": {"owner": {"id": "$other_org"}}})),
+        twin("GetUser", "", user()).answers(json!({"user": {"state": "USER_STATE_ACTIVE", "contact": null}})),
+        twin("PatchUser", "data", json!({"id": "$user", "user": {"data": {"a": [1, "b", null]}}}))
+            .leaves(json!({"data": {"a": [1.0, "b", null]}})),
+        twin("PatchUser", "contact to be sent to", with(json!({"phone": {"number": "$phone"}})))
+            .answers(json!({"emailCode": null, "phoneCode": null}))
+            .leaves(json!({"contact": {"phone": {"number": "$phone", "isVerified": null}, "email": null}})),
+        twin("PatchUser", "contact with codes", with(json!({
+            "phone": {"number": "$phone", "returnCode": {}}, "email": {"address": "$email", "returnCode": {}}})))
+            .answers(json!({"emailCode": "$any", "phoneCode": "$any"}))
+            .leaves(json!({"contact": {"phone": {"number": "$phone"}, "email": {"address": "$email"}}})),
+        twin("DeactivateUser", "", user()).leaves(json!({"state": "USER_STATE_INACTIVE"})),
+        twin("ActivateUser", "", user()).given("DeactivateUser", user()).leaves(json!({"state": "USER_STATE_ACTIVE"})),
+        twin("LockUser", "", user()).leaves(json!({"state": "USER_STATE_LOCKED"})),
+        twin("UnlockUser", "", user()).given("LockUser", user()).leaves(json!({"state": "USER_STATE_ACTIVE"})),
+        twin("DeleteUser", "", user()).leaves(Value::Null),
+    ]
+}
+
+/// Contact phone and e-mail, which have one rule.
+fn contacts() -> Vec<Twin> {
+    let phone = |more: Value| merged(json!({"number": "$phone"}), more);
+    let email = |more: Value| merged(json!({"address": "$email"}), more);
+    let set = |field: &str, value: Value| json!({"id": "$user", field: value});
+    let pending =
+        |field: &str, value: Value| json!({"contact": {field: merged(value, json!({"isVerified": null}))}});
+    let proven =
+        |field: &str, value: Value| json!({"contact": {field: merged(value, json!({"isVerified": true}))}});
+    let none = || json!({"verificationCode": null});
+    let code = || json!({"verificationCode": "$any"});
+    let returned = || json!({"returnCode": {}});
+    let vouched = || json!({"isVerified": true});
+    let linked = json!({"sendCode": {"urlTemplate": "http://localhost:8080/v?u={{.UserID}}&c={{.Code}}&o={{.OrgID}}"}});
+    vec![
+        twin("SetContactPhone", "to be sent to", set("phone", phone(json!({}))))
+            .answers(none())
+            .leaves(pending("phone", phone(json!({})))),
+        twin(
+            "SetContactPhone",
+            "to be sent to by name",
+            set("phone", phone(json!({"sendCode": {}}))),
+        )
+        .answers(none()),
+        twin(
+            "SetContactPhone",
+            "with its code",
+            set("phone", phone(returned())),
+        )
+        .answers(code())
+        .leaves(pending("phone", phone(json!({})))),
+        twin("SetContactPhone", "vouched for", set("phone", phone(vouched())))
+            .answers(none())
+            .leaves(proven("phone", phone(json!({})))),
+        twin(
+            "VerifyContactPhone",
+            "",
+            json!({"id": "$user", "verificationCode": "$code"}),
+        )
+        .given("SetContactPhone", set("phone", phone(returned())))
+        .leaves(proven("phone", phone(json!({})))),
+        twin(
+            "ResendContactPhoneCode",
+            "to be sent",
+            json!({"id": "$user", "sendCode": {}}),
+        )
+        .given("SetContactPhone", set("phone", phone(returned())))
+        .answers(none()),
+        twin(
+            "ResendContactPhoneCode",
+            "to be returned",
+            json!({"id": "$user", "returnCode": {}}),
+        )
+        .given("SetContactPhone", set("phone", phone(json!({}))))
+        .answers(code()),
+        twin("SetContactEmail", "to be sent to", set("email", email(json!({}))))
+            .answers(none())
+            .leaves(pending("email", email(json!({})))),
+        twin(
+            "SetContactEmail",
+            "with a link",
+            set("email", email(linked.clone())),
+        )
+        .answers(none()),
+        twin(
+            "SetContactEmail",
+            "with its code",
+            set("email", email(returned())),
+        )
+        .answers(code())
+        .leaves(pending("email", email(json!({})))),
+        twin("SetContactEmail", "vouched for", set("email", email(vouched())))
+            .answers(none())
+            .leaves(proven("email", email(json!({})))),
+        twin(
+            "VerifyContactEmail",
+            "",
+            json!({"id": "$user", "verificationCode": "$code"}),
+        )
+        .given("SetContactEmail", set("email", email(returned())))
+        .leaves(proven("email", email(json!({})))),
+        twin(
+            "ResendContactEmailCode",
+            "with a link",
+            merged(json!({"id": "$user"}), linked),
+        )
+        .given("SetContactEmail", set("email", email(returned())))
+        .answers(none()),
+        twin(
+            "ResendContactEmailCode",
+            "to be returned",
+            json!({"id": "$user", "returnCode": {}}),
+        )
+        .given("SetContactEmail", set("email", email(json!({}))))
+        .answers(code()),
+    ]
+}
+
+/// One-time codes by SMS and e-mail.
+fn factors() -> Vec<Twin> {
+    let mut twins = Vec::new();
+    for (kind, field, destination, id, list, shown) in [
+        (
+            "OTPSMS",
+            "phone",
+            json!({"number": "$phone"}),
+            "otpSmsId",
+            "otpSms",
+            json!({"phone": "$phone"}),
+        ),
+        (
+            "OTPEmail",
+            "email",
+            json!({"address": "$email"}),
+            "otpEmailId",
+            "otpEmail",
+            json!({"address": "$email"}),
+        ),
+    ] {
+        let name = |verb: &str, noun: &str| -> &'static str { format!("{verb}{kind}{noun}").leak() };
+        let (add, verify, remove) = (
+            name("Add", "Authenticator"),
+            name("Verify", "Registration"),
+            name("Remove", "Authenticator"),
+        );
+        let known = if kind == "OTPSMS" {
+            "$otp_sms_id"
+        } else {
+            "$otp_email_id"
+        };
+        let adding = |more: Value| json!({"id": "$user", field: merged(destination.clone(), more)});
+        let factor = |verified: Value| {
+            let shown = merged(shown.clone(), json!({id: "$any", "isVerified": verified}));
+            json!({"authenticators": {list: [shown]}, "contact": null})
+        };
+        let answer = |code: Value| json!({id: "$any", "verificationCode": code});
+        let returned = json!({"returnCode": {}});
+        twins.extend([
+            twin(add, "to be sent to", adding(json!({})))
+                .answers(answer(Value::Null))
+                .leaves(factor(Value::Null)),
+            twin(add, "with its code", adding(returned.clone()))
+                .answers(answer("$any".into()))
+                .leaves(factor(Value::Null)),
+            twin(add, "vouched for", adding(json!({"isVerified": true})))
+                .answers(answer(Value::Null))
+                .leaves(factor(true.into())),
+            twin(add, "once more while pending", adding(json!({"sendCode": {}})))
+                .given(add, adding(returned.clone()))
+                .answers(json!({id: known}))
+                .leaves(factor(Value::Null)),
+            twin(verify, "", json!({"id": "$user", id: known, "code": "$code"}))
+                .given(add, adding(returned.clone()))
+                .leaves(factor(true.into())),
+            twin(remove, "pending", json!({"id": "$user", id: known}))
+                .given(add, adding(returned.clone()))
+                .leaves(json!({"authenticators": null})),
+            twin(remove, "verified", json!({"id": "$user", id: known}))
+                .given(add, adding(json!({"isVerified": true})))
+                .leaves(json!({"authenticators": null})),
+        ]);
+    }
+    twins
+}
+
+/// `left` with the fields of `right`.
+pub(crate) fn merged(mut left: Value, right: Value) -> Value {
+    if let (Some(left), Value::Object(right)) = (left.as_object_mut(), right) {
+        left.extend(right);
+    }
+    left
+}
+
+fn plain(method: &str, about: &'static str, request: Value) -> Case {
+    Case {
+        about,
+        method: method.to_owned(),
+        given: Vec::new(),
+        request,
+        answer: json!({}),
+        user: json!({}),
+        subject: "user",
+        own: Own::Allowed,
+    }
+}
+
+impl Case {
+    fn after(mut self, method: &str, request: Value) -> Self {
+        self.given.push((method.to_owned(), request));
+        self
+    }
+
+    fn with_answer(mut self, answer: Value) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    fn with_user(mut self, user: Value) -> Self {
+        self.user = user;
+        self
+    }
+}
+
+fn mine() -> Vec<Case> {
+    let me = |method: &str, about: &'static str, request: Value| {
+        plain(&format!("AuthService/{method}"), about, request)
+    };
+    let set_phone = || format!("{NEW}/SetContactPhone");
+    let set_email = || format!("{NEW}/SetContactEmail");
+    let phone = |more: Value| json!({"id": "$user", "phone": merged(json!({"number": "$phone"}), more)});
+    let email = |more: Value| json!({"id": "$user", "email": merged(json!({"address": "$email"}), more)});
+    let returned = || json!({"returnCode": {}});
+    let vouched = || json!({"isVerified": true});
+    let my_phone =
+        |verified: Value| json!({"contact": {"phone": {"number": "$phone", "isVerified": verified}}});
+    let my_email =
+        |verified: Value| json!({"contact": {"email": {"address": "$email", "isVerified": verified}}});
+    vec![
+        me("Healthz", "", json!({})),
+        me("GetMyUser", "", json!({})).with_answer(json!({"user": {"id": "$user", "state": "USER_STATE_ACTIVE", "human": {}}})),
+        me("GetMyPhone", "without one", json!({})).with_answer(json!({"phone": {}})),
+        me("GetMyPhone", "verified", json!({}))
+            .after(&set_phone(), phone(vouched()))
+            .with_answer(json!({"phone": {"phone": "$phone", "isPhoneVerified": true}})),
+        me("SetMyPhone", "", json!({"phone": "$phone"})).with_user(my_phone(Value::Null)),
+        me("VerifyMyPhone", "", json!({"code": "$code"})).after(&set_phone(), phone(returned())).with_user(my_phone(true.into())),
+        me("ResendMyPhoneVerification", "", json!({})).after(&set_phone(), phone(returned())).with_user(my_phone(Value::Null)),
+        me("RemoveMyPhone", "", json!({})).after(&set_phone(), phone(vouched())).with_user(json!({"contact": null})),
+        me("RemoveMyPhone", "with its factor", json!({}))
+            .after(&set_phone(), phone(vouched()))
+            .after("AuthService/AddMyAuthFactorOTPSMS", json!({}))
+            .with_user(json!({"contact": null, "authenticators": null})),
+        me("GetMyEmail", "without one", json!({})).with_answer(json!({"email": {}})),
+        me("GetMyEmail", "verified", json!({}))
+            .after(&set_email(), email(vouched()))
+            .with_answer(json!({"email": {"email": "$email", "isEmailVerified": true}})),
+        me("SetMyEmail", "", json!({"email": "$email"})).with_user(my_email(Value::Null)),
+        me("VerifyMyEmail", "", json!({"code": "$code"})).after(&set_email(), email(returned())).with_user(my_email(true.into())),
+        me("ResendMyEmailVerification", "", json!({})).after(&set_email(), email(returned())).with_user(my_email(Value::Null)),
+        me("ListMyAuthFactors", "none", json!({})).with_answer(json!({"result": null})),
+        me("ListMyAuthFactors", "of an own number", json!({}))
+            .after(&format!("{NEW}/AddOTPSMSAuthenticator"), phone(vouched()))
+            .with_answer(json!({"result": [{"state": "AUTH_FACTOR_STATE_READY", "otpSms": {}}]})),
+        me("AddMyAuthFactorOTPSMS", "", json!({}))
+            .after(&set_phone(), phone(vouched()))
+            .with_user(json!({"authenticators": {"otpSms": [{"otpSmsId": "$any", "phone": "$phone", "isVerified": true}]}})),
+        me("RemoveMyAuthFactorOTPSMS", "", json!({}))
+            .after(&set_phone(), phone(vouched()))
+            .after("AuthService/AddMyAuthFactorOTPSMS", json!({}))
+            .with_user(json!({"authenticators": null, "contact": {"phone": {"isVerified": true}}})),
+        me("AddMyAuthFactorOTPEmail", "", json!({}))
+            .after(&set_email(), email(vouched()))
+            .with_user(json!({"authenticators": {"otpEmail": [{"otpEmailId": "$any", "address": "$email", "isVerified": true}]}})),
+        me("RemoveMyAuthFactorOTPEmail", "", json!({}))
+            .after(&set_email(), email(vouched()))
+            .after("AuthService/AddMyAuthFactorOTPEmail", json!({}))
+            .with_user(json!({"authenticators": null})),
+    ]
+}
+
+const LATE: &str = "2030-01-01T00:00:00Z";
+
+fn tokens() -> Vec<Case> {
+    let v2 = |method: &str, about: &'static str, request: Value| {
+        plain(&format!("zitadel.user.v2.UserService/{method}"), about, request)
+    };
+    let add = || json!({"userId": "$user", "expirationDate": LATE});
+    let of_user = json!({"filters": [{"userIdFilter": {"id": "$user"}}], "sortingColumn": "PERSONAL_ACCESS_TOKEN_FIELD_NAME_ID"});
+    vec![
+        v2("AddPersonalAccessToken", "", add()).with_answer(json!({"tokenId": "$any", "token": "$any", "creationDate": "$any"})),
+        v2("RemovePersonalAccessToken", "", json!({"userId": "$user", "tokenId": "$token_id"}))
+            .after("UserService/AddPersonalAccessToken", add())
+            .with_answer(json!({"deletionDate": "$any"})),
+        v2("ListPersonalAccessTokens", "of a user", of_user)
+            .with_answer(json!({"pagination": {"totalResult": "1", "appliedLimit": "100"}, "result": [{"userId": "$user", "organizationId": "$org"}]})),
+    ]
+}
+
+fn inbox() -> Vec<Case> {
+    let inbox = |method: &str, about: &'static str, request: Value| {
+        let case = plain(&format!("InboxService/{method}"), about, request);
+        let set = json!({"id": "$user", "phone": {"number": "$phone"}});
+        case.after(&format!("{NEW}/SetContactPhone"), set).after(
+            "InboxService/WaitForMessage",
+            json!({"recipient": "$phone", "timeout": "20s"}),
+        )
+    };
+    let message = json!({"id": "$message", "recipient": "$phone", "channel": "CHANNEL_SMS", "kind": "verify_phone",
+        "subject": null, "text": "$any", "code": "$any", "createdAt": "$any"});
+    vec![
+        inbox("ListMessages", "to a number", json!({"recipient": "$phone"}))
+            .with_answer(json!({"messages": [message]})),
+        inbox(
+            "WaitForMessage",
+            "that is there",
+            json!({"recipient": "$phone", "timeout": "1s"}),
+        )
+        .with_answer(json!({"message": message})),
+        inbox("DeleteMessage", "", json!({"id": "$message"})),
+    ]
+}
+
+/// Every case.
+pub(crate) fn all() -> Vec<Case> {
+    let twins = users().into_iter().chain(contacts()).chain(factors());
+    twins
+        .flat_map(Twin::both)
+        .chain(mine())
+        .chain(tokens())
+        .chain(inbox())
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! The API from outside, whole: every RPC in every wire form, for every kind of caller, with every kind of harm.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod case;
+mod contract;
+mod scene;
+mod wire;
+mod world;
+
+mod deadline;
+mod errors;
+mod harm;
+mod infrastructure;
+mod principals;
+mod race;
+mod success;
+mod unserved;

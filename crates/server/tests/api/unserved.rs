@@ -1,0 +1,120 @@
+//! RPCs of the contract that are not served yet say so, to those who may hear it and asked well.
+
+use proto::rpc::MethodInfo;
+use serde_json::{Value, json};
+
+use super::{
+    wire::{Call, Form},
+    world::World,
+};
+
+/// A sound request of an RPC that is not served, or nothing for one that is.
+pub(crate) fn request(method: &MethodInfo) -> Option<Value> {
+    let old = method.service == "zitadel.user.v3alpha.UserService";
+    let id = if old { "userId" } else { "id" };
+    let mut request = match (method.service, method.name) {
+        (service, name) if service.contains("schema") => schema(name),
+        (_, "SearchUsers" | "ListUsers") => return Some(json!({})),
+        (_, "AddUsername") => json!({"username": {"username": "ada"}}),
+        (_, "RemoveUsername") => json!({"usernameId": "1"}),
+        (_, "SetPassword") => json!({"newPassword": {"password": "a long one"}}),
+        (_, "RequestPasswordReset") => json!({"sendSms": {}}),
+        (_, "StartWebAuthNRegistration") if old => json!({"domain": "localhost"}),
+        (_, "StartWebAuthNRegistration") => json!({"registration": {"domain": "localhost"}}),
+        (_, "VerifyWebAuthNRegistration") if old => {
+            json!({"webAuthNId": "1", "publicKeyCredential": {"a": 1}, "webAuthNName": "key"})
+        }
+        (_, "VerifyWebAuthNRegistration") => {
+            json!({"webAuthNId": "1", "verify": {"publicKeyCredential": {"a": 1}, "webAuthNName": "key"}})
+        }
+        (_, "CreateWebAuthNRegistrationLink") => json!({"returnCode": {}}),
+        (_, "RemoveWebAuthNAuthenticator") => json!({"webAuthNId": "1"}),
+        (_, "StartTOTPRegistration") => json!({}),
+        (_, "VerifyTOTPRegistration") => json!({"totpId": "1", "code": "123456"}),
+        (_, "RemoveTOTPAuthenticator") => json!({"totpId": "1"}),
+        (_, "AddIDPAuthenticator") => {
+            let link = json!({"idpId": "1", "userId": "2", "userName": "ada"});
+            if old {
+                json!({"idpAuthenticator": link})
+            } else {
+                json!({"authenticator": link})
+            }
+        }
+        (_, "RemoveIDPAuthenticator") => json!({"idpId": "1"}),
+        (_, "StartIdentityProviderIntent") => {
+            let urls = json!({"successUrl": "https://localhost/a", "failureUrl": "https://localhost/b"});
+            return Some(json!({"idpId": "1", "urls": urls}));
+        }
+        (_, "GetIdentityProviderIntent" | "RetrieveIdentityProviderIntent") => {
+            return Some(json!({"idpIntentId": "1", "idpIntentToken": "2"}));
+        }
+        _ => return None,
+    };
+    if !method.service.contains("schema") {
+        request[id] = "1".into();
+    }
+    Some(request)
+}
+
+fn schema(name: &str) -> Value {
+    match name {
+        "SearchUserSchemas" | "ListUserSchemas" => json!({}),
+        "CreateUserSchema" => json!({"type": "person", "schema": {}}),
+        _ => json!({"id": "1"}),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_served_says_so_after_authentication_and_validation() {
+    let world = World::new().await;
+    let mut count = 0;
+    for method in proto::rpc::METHODS {
+        let Some(mut request) = request(method) else {
+            continue;
+        };
+        if method.name == "CreateUserSchema" && method.service.contains("resources") {
+            request = json!({"userSchema": request});
+        }
+        count += 1;
+        for form in Form::ALL {
+            let call = |request, token| Call {
+                method,
+                request,
+                token,
+                headers: &[],
+            };
+            let stranger = world.client.call(form, &call(&request, None)).await;
+            assert_eq!(stranger.code(), 16, "{} over {form:?}", method.path);
+            let answer = world
+                .client
+                .call(form, &call(&request, Some(&*world.owner)))
+                .await;
+            assert_eq!(answer.code(), 12, "{} over {form:?}: {answer:?}", method.path);
+            assert!(answer.failure().message.contains(method.name), "{answer:?}");
+            if let Some(request) = with_a_long_id(&request) {
+                let answer = world
+                    .client
+                    .call(form, &call(&request, Some(&*world.owner)))
+                    .await;
+                assert_eq!(answer.code(), 3, "{} over {form:?}: {answer:?}", method.path);
+                assert!(answer.failure().message.starts_with("invalid "), "{answer:?}");
+            }
+        }
+    }
+    assert_eq!(
+        count,
+        2 * 17 + 2 * 7,
+        "what is served moves to the table of cases"
+    );
+    world.end().await;
+}
+
+/// The same request with an id that no rule lets through.
+fn with_a_long_id(request: &Value) -> Option<Value> {
+    let mut request = request.clone();
+    let name = ["userId", "id", "idpId", "idpIntentId"]
+        .into_iter()
+        .find(|name| request[name].is_string())?;
+    request[name] = "x".repeat(201).into();
+    Some(request)
+}

@@ -1,0 +1,274 @@
+//! A whole server in this process with people in it: a clock that stands still, seeded dice, a store of its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use app::{Caller, Ctx, OrgRef, Target, access::authenticate, user};
+use domain::{
+    access::{Role, Scope},
+    base::{OrgId, Span, Timestamp, UserId},
+    org::{self, Org},
+    user::{Command, User},
+};
+use serde_json::{Map, Value};
+use server::{
+    Running,
+    config::{Settings, Sources},
+    wire::{Senses, start_with},
+};
+use tempfile::TempDir;
+use testkit::{ManualClock, START, SeededEntropy};
+
+use super::{
+    contract,
+    wire::{Answer, Call, Client, Form},
+};
+
+/// A server and what a test needs of it.
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) clock: ManualClock,
+    /// The token of an `IAM_OWNER`.
+    pub(crate) owner: String,
+    pub(crate) org: OrgId,
+    pub(crate) other_org: OrgId,
+    count: AtomicU32,
+    running: Running,
+    _directory: TempDir,
+}
+
+/// A user with a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Someone {
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A server with some settings otherwise, as `SECTION__KEY`.
+    pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let environment = variables
+            .iter()
+            .map(|(name, value)| (format!("MERLON_{name}"), (*value).to_owned()));
+        let settings = Settings::load(Sources {
+            environment: environment.collect(),
+            data: Some(directory.path().join("data").display().to_string()),
+            listen: Some("127.0.0.1:0".to_owned()),
+            ..Sources::default()
+        });
+        let clock = ManualClock::at(START);
+        let senses = Senses {
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::new(SeededEntropy::new(1)),
+        };
+        let running = start_with(settings.expect("settings"), senses)
+            .await
+            .expect("a server");
+        let foundation = &running.ground.foundation;
+        let owner = foundation
+            .automation_token
+            .as_ref()
+            .expect("a first start")
+            .reveal()
+            .to_owned();
+        let org = foundation.org.clone();
+        tokio::spawn(fill_inbox(Arc::clone(&running.ground.ctx)));
+        let other_org = found_org(&running.ground.ctx, &running, "other.example.com").await;
+        Self {
+            client: Client::new(running.address),
+            clock,
+            owner,
+            org,
+            other_org,
+            count: AtomicU32::new(1),
+            running,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn ctx(&self) -> &Ctx {
+        &self.running.ground.ctx
+    }
+
+    /// A number that no other scene of this world has.
+    pub(crate) fn next(&self) -> u32 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn advance(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
+    async fn owner_caller(&self) -> Caller {
+        let instance = &self.running.ground.foundation.instance;
+        authenticate(self.ctx(), instance, &self.owner)
+            .await
+            .expect("a store")
+            .expect("the owner")
+    }
+
+    /// A user of an organization with roles, and a token until `expires`.
+    pub(crate) async fn someone(&self, org: &OrgId, roles: &[(Scope, Role)]) -> Someone {
+        let owner = self.owner_caller().await;
+        let new = user::NewUser {
+            org: Some(OrgRef::Id(org.clone())),
+            id: None,
+            schema: None,
+            data: Map::new(),
+            email: None,
+            phone: None,
+        };
+        let id = user::create(self.ctx(), &owner, &new)
+            .await
+            .expect("a user")
+            .changed
+            .id;
+        for (scope, role) in roles {
+            self.command(
+                &id,
+                Command::SetRoles {
+                    scope: scope.clone(),
+                    roles: vec![*role],
+                },
+            )
+            .await;
+        }
+        let token = self.token(id.as_str(), None).await;
+        Someone {
+            id: id.to_string(),
+            token,
+        }
+    }
+
+    /// Mints a token.
+    pub(crate) async fn token(&self, user: &str, expires: Option<Timestamp>) -> String {
+        let owner = self.owner_caller().await;
+        let target = Target::of(UserId::from_trusted(user));
+        let added = user::token::add(self.ctx(), &owner, &target, expires)
+            .await
+            .expect("a token");
+        added.token.reveal().to_owned()
+    }
+
+    /// Has a user's rules accept a command that no RPC offers yet.
+    async fn command(&self, id: &UserId, command: Command) {
+        let (instance, command) = (&self.running.ground.foundation.instance, &command);
+        let store = &self.ctx().store;
+        let done: app::Result<()> = store
+            .change("test.command", instance, id, self.ctx().now(), |work| {
+                Box::pin(async move {
+                    let mut user = work.load::<User>(id).await?;
+                    work.decide(&mut user, command.clone())?;
+                    Ok(())
+                })
+            })
+            .await;
+        done.expect("an accepted command");
+    }
+
+    /// Where the log of a user stands: the sequence that every answer speaks of.
+    pub(crate) async fn sequence(&self, user: &str) -> i64 {
+        let instance = &self.running.ground.foundation.instance;
+        let mut snapshot = self.ctx().store.snapshot().await.expect("a snapshot");
+        let (head, _) = <User as store::Stored>::load(&mut snapshot, instance, &UserId::from_trusted(user))
+            .await
+            .expect("a user");
+        head.seq
+    }
+
+    /// How often something of the name happened to a user.
+    pub(crate) async fn happened(&self, user: &str, name: &str) -> usize {
+        use domain::base::Forgettable;
+        let instance = &self.running.ground.foundation.instance;
+        let mut snapshot = self.ctx().store.snapshot().await.expect("a snapshot");
+        let history = snapshot.history::<User>(instance, user).await.expect("a history");
+        history
+            .iter()
+            .filter(|logged| logged.event.name() == name)
+            .count()
+    }
+
+    /// Calls as the owner, in a form that is quick to read.
+    pub(crate) async fn owner_calls(&self, method: &str, request: Value) -> Answer {
+        self.calls(&self.owner, method, request).await
+    }
+
+    /// Calls with a token.
+    pub(crate) async fn calls(&self, token: &str, method: &str, request: Value) -> Answer {
+        let call = Call {
+            method: contract::method(method),
+            request: &request,
+            token: Some(token),
+            headers: &[],
+        };
+        self.client.call(Form::ConnectJson, &call).await
+    }
+
+    /// Stops the server, after the promise that the read models say what the log says.
+    pub(crate) async fn end(self) {
+        let differing = store::rebuild_matches(&self.ctx().store).await.expect("a store");
+        assert_eq!(differing, Vec::<String>::new(), "read models differ from the log");
+        self.running.shutdown().await;
+    }
+}
+
+/// Captures what is sent, as the worker of the server will.
+async fn fill_inbox(ctx: Arc<Ctx>) {
+    use app::{delivery, inbox};
+    loop {
+        for due in delivery::take(&ctx, 100, ctx.now() + Span::minutes(1))
+            .await
+            .unwrap_or_default()
+        {
+            let message = delivery::open(&ctx, &due).expect("a message");
+            let captured = inbox::InboxMessage {
+                id: due.id().to_owned(),
+                recipient: message.destination.as_str().to_owned(),
+                channel: if message.kind.name() == "verify_phone" {
+                    "sms"
+                } else {
+                    "email"
+                }
+                .to_owned(),
+                kind: message.kind.name().to_owned(),
+                subject: String::new(),
+                text: format!("{} {}", message.code, message.link.unwrap_or_default()),
+                code: message.code.clone(),
+                created: message.created,
+            };
+            inbox::capture(&ctx, due.instance(), &message.destination, &captured)
+                .await
+                .expect("captured");
+            delivery::finish(&ctx, &due).await.expect("finished");
+        }
+        ctx.outbox_bell.notified().await;
+    }
+}
+
+async fn found_org(ctx: &Ctx, running: &Running, domain: &str) -> OrgId {
+    let id = &OrgId::from_trusted(&ctx.new_id());
+    let (instance, editor) = (&running.ground.foundation.instance, &UserId::from_trusted("test"));
+    let create = &org::Command::Create {
+        name: domain.to_owned(),
+        domain: domain.to_owned(),
+    };
+    let done: app::Result<()> = ctx
+        .store
+        .change("test.org", instance, editor, ctx.now(), |work| {
+            Box::pin(async move {
+                let mut org = work.load::<Org>(id).await?;
+                work.decide(&mut org, create.clone()).expect("a new organization");
+                Ok(())
+            })
+        })
+        .await;
+    done.expect("an organization");
+    id.clone()
+}

@@ -1,0 +1,46 @@
+//! A look at a database from outside, for the operator's check. Reads only; a running server is not disturbed.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::OLDEST_SOUND;
+use crate::error::{Error, Result};
+
+/// Version of the database library, and whether it is sound under load.
+pub fn library() -> (&'static str, bool) {
+    (rusqlite::version(), rusqlite::version_number() >= OLDEST_SOUND)
+}
+
+/// Checks a database file; answers what is damaged, or nothing. Fails when it cannot be read as a database.
+pub fn damage(path: &Path) -> Result<Option<String>> {
+    let doing = || Error::while_doing("checking the database");
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(doing())?;
+    let report: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(doing())?;
+    Ok((report != "ok").then_some(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sound_database_passes_and_a_damaged_one_fails() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.db");
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+            .unwrap();
+        drop(connection);
+        assert_eq!(damage(&path).unwrap(), None);
+        std::fs::write(
+            &path,
+            "this is no database at all, and long enough to be read as one",
+        )
+        .unwrap();
+        assert!(damage(&path).is_err());
+    }
+}
