@@ -15,7 +15,7 @@ use domain::{
 use http::{HeaderMap, Method, Request, StatusCode, header::WWW_AUTHENTICATE};
 use http_body_util::{BodyExt, Full};
 use proto::{
-    rpc::Status,
+    rpc::{Code, Status},
     zitadel::{
         auth::v1::{
             AuthService, GetMyUserRequest, GetMyUserResponse, HealthzRequest, HealthzResponse, auth_service,
@@ -27,7 +27,7 @@ use serde_json::Value;
 use testkit::TestCtx;
 use tower::Service;
 
-use super::TokenGate;
+use super::{Op, TokenGate};
 use crate::{
     call::Call,
     rpc::{self, RpcService, Services},
@@ -353,4 +353,35 @@ async fn a_bad_token_wins_over_a_bad_body() {
     let request = request.body(Full::new(Bytes::from_static(b"{\"broken"))).unwrap();
     let answer = house.service.clone().call(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_refusal_speaks_the_language_of_the_call_and_a_bug_refers_to_it() {
+    let house = House::build().await;
+    let (_, token) = house.user(&[]).await;
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_bytes()),
+        ("accept-language", b"de"),
+        ("x-request-id", b"mine-2"),
+    ];
+    assert_eq!(house.ask(ME, &headers).await.status, StatusCode::OK);
+    let call = house.call();
+    let refused = call.refuse(Op::SetContactPhone, app::Error::NotFound);
+    assert_eq!(refused.code, Code::NotFound);
+    assert!(
+        refused.message.starts_with("Diesen Benutzer gibt es hier nicht."),
+        "{}",
+        refused.message
+    );
+    let bug = call.refuse(
+        Op::SetContactPhone,
+        store::Error::Taken("a secret of the house").into(),
+    );
+    assert_eq!(bug.code, Code::Internal);
+    assert!(
+        bug.message.ends_with("unter mine-2. (MERLON-u6Rb9HpS)"),
+        "{}",
+        bug.message
+    );
 }
