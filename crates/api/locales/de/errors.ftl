@@ -44,7 +44,7 @@ errors-user-mfa-otp-too-many = Der Benutzer hat schon so viele Faktoren dieser A
 
 errors-user-pat-not-found = Der Benutzer hat kein solches persönliches Zugriffstoken. Prüfen Sie dessen Id.
 errors-user-pat-too-many = Der Benutzer hat schon so viele persönliche Zugriffstokens wie erlaubt. Entfernen Sie eines, das nicht mehr gebraucht wird.
-errors-user-pat-expiry-past = Das Ablaufdatum liegt in der Vergangenheit. Wählen Sie ein späteres, oder lassen Sie es weg.
+errors-user-pat-expiry-past = Das Ablaufdatum liegt nicht in der Zukunft. Wählen Sie ein späteres.
 
 errors-user-invalid-url-template = { $field }: In einer URL-Vorlage werden nur Namen in doppelten Klammern verstanden, zum Beispiel {"{{"}.Code{"}}"}.
 errors-user-invalid-url-template-name = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID und Code; beim Einrichten eines Faktors auch FactorID.

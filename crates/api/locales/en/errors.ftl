@@ -44,7 +44,7 @@ errors-user-mfa-otp-too-many = The user has as many factors of this kind as are 
 
 errors-user-pat-not-found = The user has no such personal access token. Check its id.
 errors-user-pat-too-many = The user has as many personal access tokens as are allowed. Remove one that is no longer used.
-errors-user-pat-expiry-past = The expiration date is in the past. Choose a later one, or leave it out.
+errors-user-pat-expiry-past = The expiration date is not in the future. Choose a later one.
 
 errors-user-invalid-url-template = { $field }: only names in double braces are understood in a url template, such as {"{{"}.Code{"}}"}.
 errors-user-invalid-url-template-name = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID or Code; FactorID when a factor is registered.
