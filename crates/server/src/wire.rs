@@ -3,6 +3,7 @@
 
 mod ground;
 mod product;
+mod senders;
 mod senses;
 
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
 //! Section `smtp`: the mail server that takes our e-mail.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::key::{Form, Key};
@@ -50,6 +51,17 @@ const REPLY_TO: Key = Key::unset(
     Form::Text("e-mail address"),
     "The address answers go to.",
 );
+const CA_FILE: Key = Key::unset(
+    "smtp.ca_file",
+    Form::Text("path of a file"),
+    "PEM of a certificate authority to trust for this mail server besides the public ones.",
+);
+const CLEARTEXT: Key = Key::new(
+    "smtp.allow_cleartext",
+    Form::Choice(&["no", "yes"]),
+    "no",
+    "`yes` when `security: none` to another machine is meant, such as to a mail catcher in a private network.",
+);
 const TIMEOUT: Key = Key::new(
     "smtp.timeout",
     Form::Time(1, 60),
@@ -67,6 +79,8 @@ pub(super) const KEYS: &[&Key] = &[
     &SENDER,
     &SENDER_NAME,
     &REPLY_TO,
+    &CA_FILE,
+    &CLEARTEXT,
     &TIMEOUT,
 ];
 
@@ -98,6 +112,10 @@ pub struct Smtp {
     pub sender_name: String,
     /// Reply address.
     pub reply_to: Option<String>,
+    /// PEM file of a certificate authority to trust.
+    pub ca_file: Option<PathBuf>,
+    /// Cleartext to another machine is meant.
+    pub allow_cleartext: bool,
     /// Time for one conversation.
     pub timeout: Duration,
 }
@@ -123,6 +141,8 @@ impl Smtp {
             sender,
             sender_name: reader.value(&SENDER_NAME, parse_name)?,
             reply_to: reader.maybe(&REPLY_TO, parse_address)?,
+            ca_file: reader.path(&CA_FILE)?,
+            allow_cleartext: reader.choice(&CLEARTEXT, &[false, true])?,
             timeout: reader.time(&TIMEOUT)?,
         }))
     }

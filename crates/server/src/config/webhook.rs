@@ -15,6 +15,8 @@ pub(super) struct Names {
     url: &'static Key,
     signing_key: &'static Key,
     signing_key_file: &'static Key,
+    second_key: &'static Key,
+    private: &'static Key,
     timeout: &'static Key,
 }
 
@@ -23,6 +25,10 @@ const URL_MEANING: &str = "Where messages are posted as JSON. Setting it switche
 const KEY_MEANING: &str =
     "Key of the `ZITADEL-Signature` header (HMAC-SHA-256), by which your service knows that a call is ours.";
 const FILE_MEANING: &str = "A file that holds the signing key instead.";
+const SECOND_MEANING: &str = "A second signing key while keys are changed: calls carry signatures of both, so that your service can \
+     move to the new one at its leisure.";
+const PRIVATE_MEANING: &str = "`yes` when your service is on this machine or in a private network; otherwise addresses there are never \
+     called, whatever a name resolves to.";
 const TIMEOUT_MEANING: &str =
     "Time for one call; no answer until then counts as a failure and is tried again.";
 
@@ -34,12 +40,17 @@ pub(super) const SMS: Names = {
         Form::Text("path of a file"),
         FILE_MEANING,
     );
+    const SECOND: Key = Key::unset("sms_webhook.second_signing_key", Form::Secret, SECOND_MEANING);
+    const PRIVATE: Key =
+        Key::new("sms_webhook.allow_private", Form::Choice(&["no", "yes"]), "no", PRIVATE_MEANING);
     const TIMEOUT: Key = Key::new("sms_webhook.timeout", Form::Time(1, 30), "5s", TIMEOUT_MEANING);
     Names {
-        keys: &[&URL, &SIGNING_KEY, &FILE, &TIMEOUT],
+        keys: &[&URL, &SIGNING_KEY, &FILE, &SECOND, &PRIVATE, &TIMEOUT],
         url: &URL,
         signing_key: &SIGNING_KEY,
         signing_key_file: &FILE,
+        second_key: &SECOND,
+        private: &PRIVATE,
         timeout: &TIMEOUT,
     }
 };
@@ -52,12 +63,17 @@ pub(super) const EMAIL: Names = {
         Form::Text("path of a file"),
         FILE_MEANING,
     );
+    const SECOND: Key = Key::unset("email_webhook.second_signing_key", Form::Secret, SECOND_MEANING);
+    const PRIVATE: Key =
+        Key::new("email_webhook.allow_private", Form::Choice(&["no", "yes"]), "no", PRIVATE_MEANING);
     const TIMEOUT: Key = Key::new("email_webhook.timeout", Form::Time(1, 30), "5s", TIMEOUT_MEANING);
     Names {
-        keys: &[&URL, &SIGNING_KEY, &FILE, &TIMEOUT],
+        keys: &[&URL, &SIGNING_KEY, &FILE, &SECOND, &PRIVATE, &TIMEOUT],
         url: &URL,
         signing_key: &SIGNING_KEY,
         signing_key_file: &FILE,
+        second_key: &SECOND,
+        private: &PRIVATE,
         timeout: &TIMEOUT,
     }
 };
@@ -69,6 +85,10 @@ pub struct Webhook {
     pub url: Url,
     /// Key for the signature.
     pub signing_key: Secret,
+    /// The key that comes or goes while keys are changed.
+    pub second_signing_key: Option<Secret>,
+    /// The service may be on this machine or in a private network.
+    pub allow_private: bool,
     /// Time for one call.
     pub timeout: Duration,
 }
@@ -81,6 +101,8 @@ impl Webhook {
     pub(super) fn read(reader: &mut Reader, names: &Names) -> Option<Option<Self>> {
         let url = reader.maybe(names.url, parse_url)?;
         let signing_key = reader.secret_or_file(names.signing_key, names.signing_key_file)?;
+        let second_signing_key = reader.secret(names.second_key);
+        let allow_private = reader.choice(names.private, &[false, true])?;
         let timeout = reader.time(names.timeout)?;
         match (url, signing_key) {
             (None, None) => Some(None),
@@ -89,6 +111,8 @@ impl Webhook {
             (Some(url), Some(key)) if key.reveal().len() >= MIN_KEY => Some(Some(Self {
                 url,
                 signing_key: key,
+                second_signing_key,
+                allow_private,
                 timeout,
             })),
             (Some(_), Some(_)) => reader.refuse(

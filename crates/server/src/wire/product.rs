@@ -6,7 +6,7 @@ use app::{Ctx, housekeeping, instance::Instances};
 use axum::Router;
 use domain::user::PhoneNumber;
 
-use super::{Ground, Workers};
+use super::{Ground, Workers, senders::senders};
 use crate::{config::Settings, shell::Readiness};
 
 /// How often is tidied up.
@@ -14,7 +14,7 @@ const TIDY_EVERY: Duration = Duration::from_mins(5);
 
 /// The routes of the product; its workers are started.
 pub(super) fn product(
-    _settings: &Settings,
+    settings: &Settings,
     ground: &Ground,
     readiness: &Readiness,
     workers: &Workers,
@@ -31,6 +31,8 @@ pub(super) fn product(
             Err("the disk failed; restart once it is sound".into())
         }
     });
+    let senders = senders(settings)?;
+    workers.tasks.spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
     spawn(workers, tidy(Arc::clone(ctx)));
     workers.tasks.spawn_blocking(warm_up);
     Ok(Router::new().merge(api::openapi::routes()).fallback_service(rpc))
