@@ -1,1 +1,37 @@
-//! notify
+//! Delivery: takes messages from the outbox, renders them in the recipient's language, and hands them to a provider. No
+//! rule about who may be sent what lives here; that was decided before the message was put into the outbox.
+
+pub mod render;
+mod sender;
+pub mod smtp;
+pub mod webhook;
+pub mod worker;
+
+pub use render::Rendered;
+pub use sender::{Failure, Sender, Senders};
+pub use smtp::{Smtp, SmtpSecurity, SmtpSettings};
+pub use webhook::{Webhook, WebhookSettings};
+pub use worker::{housekeeping, run};
+
+/// Why a provider cannot be used as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The sender or reply address is no address.
+    #[error("{0} is not an e-mail address")]
+    Address(&'static str),
+    /// Cleartext to a mail server that is not on this machine.
+    #[error("mail without encryption is allowed to this machine only, unless it is allowed explicitly")]
+    Cleartext,
+    /// A name or certificate that TLS cannot use.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// A URL that is not http(s), or that leads into a private network without being allowed to.
+    #[error("the webhook URL leads to a place that is not allowed")]
+    Url,
+    /// No signing key.
+    #[error("the webhook needs a signing key")]
+    SigningKey,
+    /// The HTTP client could not be made.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
