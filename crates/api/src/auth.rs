@@ -42,7 +42,12 @@ impl Auth {
 
     async fn me(&self, call: &Call, op: Op) -> Result<UserView, Status> {
         let caller = call.caller()?;
-        answer(call, op, user::get(&self.ctx, caller, &Target::of(caller.user.clone()))).await
+        answer(
+            call,
+            op,
+            user::get(&self.ctx, caller, &Target::of(caller.user.clone())),
+        )
+        .await
     }
 
     async fn set(&self, call: &Call, op: Op, new: app::Result<NewDestination>) -> Result<Changed, Status> {
@@ -73,12 +78,22 @@ impl Auth {
 
     async fn bind(&self, call: &Call, op: Op, channel: Channel) -> Result<Changed, Status> {
         let caller = call.caller()?;
-        answer(call, op, otp::bind(&self.ctx, caller, &Target::of(caller.user.clone()), channel)).await
+        answer(
+            call,
+            op,
+            otp::bind(&self.ctx, caller, &Target::of(caller.user.clone()), channel),
+        )
+        .await
     }
 
     async fn unbind(&self, call: &Call, op: Op, channel: Channel) -> Result<Changed, Status> {
         let caller = call.caller()?;
-        answer(call, op, otp::unbind(&self.ctx, caller, &Target::of(caller.user.clone()), channel)).await
+        answer(
+            call,
+            op,
+            otp::unbind(&self.ctx, caller, &Target::of(caller.user.clone()), channel),
+        )
+        .await
     }
 }
 
@@ -94,17 +109,32 @@ fn details(changed: &Changed) -> Option<ObjectDetails> {
 }
 
 fn details_of(view: &UserView) -> Option<ObjectDetails> {
-    details(&Changed { id: view.id.clone(), head: view.head, org: view.person.org.clone() })
+    details(&Changed {
+        id: view.id.clone(),
+        head: view.head,
+        org: view.person.org.clone(),
+    })
 }
 
 impl AuthService<Call> for Auth {
-    async fn healthz(&self, _call: Call, _req: wire::HealthzRequest) -> Result<wire::HealthzResponse, Status> {
+    async fn healthz(
+        &self,
+        _call: Call,
+        _req: wire::HealthzRequest,
+    ) -> Result<wire::HealthzResponse, Status> {
         Ok(wire::HealthzResponse {})
     }
 
-    async fn get_my_user(&self, call: Call, _req: wire::GetMyUserRequest) -> Result<wire::GetMyUserResponse, Status> {
+    async fn get_my_user(
+        &self,
+        call: Call,
+        _req: wire::GetMyUserRequest,
+    ) -> Result<wire::GetMyUserResponse, Status> {
         let view = self.me(&call, Op::GetMyUser).await?;
-        Ok(wire::GetMyUserResponse { user: Some(user_of(&view)), last_login: None })
+        Ok(wire::GetMyUserResponse {
+            user: Some(user_of(&view)),
+            last_login: None,
+        })
     }
 
     async fn get_my_email(
@@ -114,13 +144,22 @@ impl AuthService<Call> for Auth {
     ) -> Result<wire::GetMyEmailResponse, Status> {
         let view = self.me(&call, Op::GetMyEmail).await?;
         let email = view.person.email.as_ref().map(email_of).unwrap_or_default();
-        Ok(wire::GetMyEmailResponse { details: details_of(&view), email: Some(email) })
+        Ok(wire::GetMyEmailResponse {
+            details: details_of(&view),
+            email: Some(email),
+        })
     }
 
-    async fn set_my_email(&self, call: Call, req: wire::SetMyEmailRequest) -> Result<wire::SetMyEmailResponse, Status> {
+    async fn set_my_email(
+        &self,
+        call: Call,
+        req: wire::SetMyEmailRequest,
+    ) -> Result<wire::SetMyEmailResponse, Status> {
         let new = NewDestination::email(&req.email, SEND, call.language);
         let changed = self.set(&call, Op::SetMyEmail, new).await?;
-        Ok(wire::SetMyEmailResponse { details: details(&changed) })
+        Ok(wire::SetMyEmailResponse {
+            details: details(&changed),
+        })
     }
 
     async fn verify_my_email(
@@ -128,8 +167,12 @@ impl AuthService<Call> for Auth {
         call: Call,
         req: wire::VerifyMyEmailRequest,
     ) -> Result<wire::VerifyMyEmailResponse, Status> {
-        let changed = self.verify(&call, Op::VerifyMyEmail, Channel::Email, &req.code).await?;
-        Ok(wire::VerifyMyEmailResponse { details: details(&changed) })
+        let changed = self
+            .verify(&call, Op::VerifyMyEmail, Channel::Email, &req.code)
+            .await?;
+        Ok(wire::VerifyMyEmailResponse {
+            details: details(&changed),
+        })
     }
 
     async fn resend_my_email_verification(
@@ -138,7 +181,9 @@ impl AuthService<Call> for Auth {
         _req: wire::ResendMyEmailVerificationRequest,
     ) -> Result<wire::ResendMyEmailVerificationResponse, Status> {
         let changed = self.resend(&call, Op::ResendMyEmail, Channel::Email).await?;
-        Ok(wire::ResendMyEmailVerificationResponse { details: details(&changed) })
+        Ok(wire::ResendMyEmailVerificationResponse {
+            details: details(&changed),
+        })
     }
 
     async fn get_my_phone(
@@ -148,13 +193,22 @@ impl AuthService<Call> for Auth {
     ) -> Result<wire::GetMyPhoneResponse, Status> {
         let view = self.me(&call, Op::GetMyPhone).await?;
         let phone = view.person.phone.as_ref().map(phone_of).unwrap_or_default();
-        Ok(wire::GetMyPhoneResponse { details: details_of(&view), phone: Some(phone) })
+        Ok(wire::GetMyPhoneResponse {
+            details: details_of(&view),
+            phone: Some(phone),
+        })
     }
 
-    async fn set_my_phone(&self, call: Call, req: wire::SetMyPhoneRequest) -> Result<wire::SetMyPhoneResponse, Status> {
+    async fn set_my_phone(
+        &self,
+        call: Call,
+        req: wire::SetMyPhoneRequest,
+    ) -> Result<wire::SetMyPhoneResponse, Status> {
         let new = NewDestination::phone(&self.ctx, &req.phone, SEND, call.language);
         let changed = self.set(&call, Op::SetMyPhone, new).await?;
-        Ok(wire::SetMyPhoneResponse { details: details(&changed) })
+        Ok(wire::SetMyPhoneResponse {
+            details: details(&changed),
+        })
     }
 
     async fn verify_my_phone(
@@ -162,8 +216,12 @@ impl AuthService<Call> for Auth {
         call: Call,
         req: wire::VerifyMyPhoneRequest,
     ) -> Result<wire::VerifyMyPhoneResponse, Status> {
-        let changed = self.verify(&call, Op::VerifyMyPhone, Channel::Sms, &req.code).await?;
-        Ok(wire::VerifyMyPhoneResponse { details: details(&changed) })
+        let changed = self
+            .verify(&call, Op::VerifyMyPhone, Channel::Sms, &req.code)
+            .await?;
+        Ok(wire::VerifyMyPhoneResponse {
+            details: details(&changed),
+        })
     }
 
     async fn resend_my_phone_verification(
@@ -172,7 +230,9 @@ impl AuthService<Call> for Auth {
         _req: wire::ResendMyPhoneVerificationRequest,
     ) -> Result<wire::ResendMyPhoneVerificationResponse, Status> {
         let changed = self.resend(&call, Op::ResendMyPhone, Channel::Sms).await?;
-        Ok(wire::ResendMyPhoneVerificationResponse { details: details(&changed) })
+        Ok(wire::ResendMyPhoneVerificationResponse {
+            details: details(&changed),
+        })
     }
 
     async fn remove_my_phone(
@@ -182,9 +242,15 @@ impl AuthService<Call> for Auth {
     ) -> Result<wire::RemoveMyPhoneResponse, Status> {
         let caller = call.caller()?;
         let me = Target::of(caller.user.clone());
-        let changed =
-            answer(&call, Op::RemoveMyPhone, contact::remove(&self.ctx, caller, &me, Channel::Sms)).await?;
-        Ok(wire::RemoveMyPhoneResponse { details: details(&changed) })
+        let changed = answer(
+            &call,
+            Op::RemoveMyPhone,
+            contact::remove(&self.ctx, caller, &me, Channel::Sms),
+        )
+        .await?;
+        Ok(wire::RemoveMyPhoneResponse {
+            details: details(&changed),
+        })
     }
 
     async fn list_my_auth_factors(
@@ -193,7 +259,9 @@ impl AuthService<Call> for Auth {
         _req: wire::ListMyAuthFactorsRequest,
     ) -> Result<wire::ListMyAuthFactorsResponse, Status> {
         let view = self.me(&call, Op::ListMyFactors).await?;
-        Ok(wire::ListMyAuthFactorsResponse { result: factors_of(&view.person) })
+        Ok(wire::ListMyAuthFactorsResponse {
+            result: factors_of(&view.person),
+        })
     }
 
     async fn add_my_auth_factor_otpsms(
@@ -202,7 +270,9 @@ impl AuthService<Call> for Auth {
         _req: wire::AddMyAuthFactorOtpsmsRequest,
     ) -> Result<wire::AddMyAuthFactorOtpsmsResponse, Status> {
         let changed = self.bind(&call, Op::AddMyOtpSms, Channel::Sms).await?;
-        Ok(wire::AddMyAuthFactorOtpsmsResponse { details: details(&changed) })
+        Ok(wire::AddMyAuthFactorOtpsmsResponse {
+            details: details(&changed),
+        })
     }
 
     async fn remove_my_auth_factor_otpsms(
@@ -211,7 +281,9 @@ impl AuthService<Call> for Auth {
         _req: wire::RemoveMyAuthFactorOtpsmsRequest,
     ) -> Result<wire::RemoveMyAuthFactorOtpsmsResponse, Status> {
         let changed = self.unbind(&call, Op::RemoveMyOtpSms, Channel::Sms).await?;
-        Ok(wire::RemoveMyAuthFactorOtpsmsResponse { details: details(&changed) })
+        Ok(wire::RemoveMyAuthFactorOtpsmsResponse {
+            details: details(&changed),
+        })
     }
 
     async fn add_my_auth_factor_otp_email(
@@ -220,7 +292,9 @@ impl AuthService<Call> for Auth {
         _req: wire::AddMyAuthFactorOtpEmailRequest,
     ) -> Result<wire::AddMyAuthFactorOtpEmailResponse, Status> {
         let changed = self.bind(&call, Op::AddMyOtpEmail, Channel::Email).await?;
-        Ok(wire::AddMyAuthFactorOtpEmailResponse { details: details(&changed) })
+        Ok(wire::AddMyAuthFactorOtpEmailResponse {
+            details: details(&changed),
+        })
     }
 
     async fn remove_my_auth_factor_otp_email(
@@ -229,16 +303,24 @@ impl AuthService<Call> for Auth {
         _req: wire::RemoveMyAuthFactorOtpEmailRequest,
     ) -> Result<wire::RemoveMyAuthFactorOtpEmailResponse, Status> {
         let changed = self.unbind(&call, Op::RemoveMyOtpEmail, Channel::Email).await?;
-        Ok(wire::RemoveMyAuthFactorOtpEmailResponse { details: details(&changed) })
+        Ok(wire::RemoveMyAuthFactorOtpEmailResponse {
+            details: details(&changed),
+        })
     }
 }
 
 fn email_of(contact: &Contact) -> user_v1::Email {
-    user_v1::Email { email: contact.destination.as_str().to_owned(), is_email_verified: contact.verified }
+    user_v1::Email {
+        email: contact.destination.as_str().to_owned(),
+        is_email_verified: contact.verified,
+    }
 }
 
 fn phone_of(contact: &Contact) -> user_v1::Phone {
-    user_v1::Phone { phone: contact.destination.as_str().to_owned(), is_phone_verified: contact.verified }
+    user_v1::Phone {
+        phone: contact.destination.as_str().to_owned(),
+        is_phone_verified: contact.verified,
+    }
 }
 
 fn user_of(view: &UserView) -> user_v1::User {
@@ -269,9 +351,17 @@ fn user_of(view: &UserView) -> user_v1::User {
 /// Factors that can be used now, one entry for each kind of channel: v1 knows a switch, not several factors.
 fn factors_of(person: &Person) -> Vec<user_v1::AuthFactor> {
     use user_v1::auth_factor::Type;
-    let ready = |channel| person.otps.iter().any(|f| f.channel == channel && person.otp_ready(f));
+    let ready = |channel| {
+        person
+            .otps
+            .iter()
+            .any(|f| f.channel == channel && person.otp_ready(f))
+    };
     let sms = ready(Channel::Sms).then(|| Type::OtpSms(user_v1::AuthFactorOtpsms {}));
     let email = ready(Channel::Email).then(|| Type::OtpEmail(user_v1::AuthFactorOtpEmail {}));
-    let factor = |kind| user_v1::AuthFactor { state: user_v1::AuthFactorState::Ready.into(), r#type: Some(kind) };
+    let factor = |kind| user_v1::AuthFactor {
+        state: user_v1::AuthFactorState::Ready.into(),
+        r#type: Some(kind),
+    };
     sms.into_iter().chain(email).map(factor).collect()
 }

@@ -10,9 +10,12 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use app::{Error, Language, error::Invalid};
+use app::{
+    Error, Language,
+    error::{Invalid, StoreError},
+};
 use domain::{
     base::Timestamp,
     code::Miss,
@@ -237,7 +240,7 @@ fn missed(op: Op, miss: Miss, now: Timestamp) -> Answer {
 fn invalid(op: Op, reason: Invalid) -> Answer {
     let (id, text) = match reason {
         Invalid::Phone(PhoneNumberError::Empty) => ("PHONE-Zt0NV", Text::PhoneEmpty),
-        Invalid::Phone(PhoneNumberError::NoCountryCode) => ("MERLON-h6Lp3YcE", Text::PhoneNoCountryCode),
+        Invalid::Phone(PhoneNumberError::NoCountryCode) => ("PHONE-so0wa", Text::PhoneNoCountryCode),
         Invalid::Phone(PhoneNumberError::Impossible) => ("PHONE-so0wa", Text::PhoneInvalid),
         Invalid::Phone(PhoneNumberError::Refused) => ("MERLON-q9Rt5XaU", Text::PhoneRefused),
         Invalid::Email(EmailAddressError::Empty) => ("EMAIL-spblu", Text::EmailEmpty),
@@ -341,19 +344,19 @@ pub(crate) fn instance_unknown() -> Answer {
 }
 
 /// The store could not do it: busy, which passes, or broken, which is a bug.
-///
-/// The store is no room of this house's edge, so its failures are told apart by their names; whatever is not known to
-/// pass is a bug.
-pub(crate) fn unavailable(failure: &impl fmt::Debug) -> Answer {
-    match format!("{failure:?}").as_str() {
-        "Overloaded" => {
+pub(crate) fn unavailable(failure: &StoreError) -> Answer {
+    match failure {
+        StoreError::Overloaded => {
             let mut answer = Answer::new(Code::ResourceExhausted, "MERLON-p7Fc2LyB", Text::Overloaded);
             answer.retry_after = Some(Duration::from_secs(1));
             answer
         }
-        "Contention" => Answer::new(Code::Aborted, "MERLON-v5Qn8GtM", Text::Contention),
-        "Closed" => Answer::new(Code::Unavailable, "MERLON-j1Zd4KwX", Text::Unavailable),
-        _ => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
+        StoreError::Contention => Answer::new(Code::Aborted, "MERLON-v5Qn8GtM", Text::Contention),
+        StoreError::Closed => Answer::new(Code::Unavailable, "MERLON-j1Zd4KwX", Text::Unavailable),
+        StoreError::Corrupt { .. }
+        | StoreError::Taken(_)
+        | StoreError::Unusable(_)
+        | StoreError::Database { .. } => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
     }
 }
 

@@ -44,11 +44,23 @@ impl InboxService<Call> for Inbox {
     ) -> Result<wire::ListMessagesResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::Inbox, async {
-            let page = if req.page_size == 0 { DEFAULT_PAGE } else { req.page_size.min(MAX_PAGE) };
-            let query = InboxQuery { before: req.page_token, most: page.into(), ..to(req.recipient) };
+            let page = if req.page_size == 0 {
+                DEFAULT_PAGE
+            } else {
+                req.page_size.min(MAX_PAGE)
+            };
+            let query = InboxQuery {
+                before: req.page_token,
+                most: page.into(),
+                ..to(req.recipient)
+            };
             let messages = inbox::list(&self.ctx, caller, &query).await?;
             let full = messages.len() >= page as usize;
-            let next = messages.last().filter(|_| full).map(|m| m.id.clone()).unwrap_or_default();
+            let next = messages
+                .last()
+                .filter(|_| full)
+                .map(|m| m.id.clone())
+                .unwrap_or_default();
             Ok(wire::ListMessagesResponse {
                 messages: messages.into_iter().map(message).collect(),
                 next_page_token: next,
@@ -64,11 +76,20 @@ impl InboxService<Call> for Inbox {
     ) -> Result<wire::WaitForMessageResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::Inbox, async {
-            let asked = req.timeout.and_then(|t| Duration::try_from(t).ok()).unwrap_or(DEFAULT_WAIT);
+            let asked = req
+                .timeout
+                .and_then(|t| Duration::try_from(t).ok())
+                .unwrap_or(DEFAULT_WAIT);
             let deadline = Instant::now() + asked.min(MAX_WAIT);
-            let query = InboxQuery { after: req.after_id, most: i64::from(MAX_PAGE), ..to(req.recipient) };
+            let query = InboxQuery {
+                after: req.after_id,
+                most: i64::from(MAX_PAGE),
+                ..to(req.recipient)
+            };
             let found = inbox::wait(&self.ctx, caller, &query, deadline).await?;
-            Ok(wire::WaitForMessageResponse { message: found.map(message) })
+            Ok(wire::WaitForMessageResponse {
+                message: found.map(message),
+            })
         })
         .await
     }
@@ -85,7 +106,10 @@ impl InboxService<Call> for Inbox {
 }
 
 fn to(recipient: String) -> InboxQuery {
-    InboxQuery { recipient: (!recipient.is_empty()).then_some(recipient), ..InboxQuery::default() }
+    InboxQuery {
+        recipient: (!recipient.is_empty()).then_some(recipient),
+        ..InboxQuery::default()
+    }
 }
 
 fn message(message: InboxMessage) -> wire::Message {

@@ -14,7 +14,9 @@ pub fn all(ctx: &Arc<Ctx>) -> Services<Call> {
         .add(zitadel::user::v3alpha::user_service(users()))
         .add(zitadel::resources::user::v3alpha::zitadel_users(users()))
         .add(zitadel::user::schema::v3alpha::user_schema_service(users()))
-        .add(zitadel::resources::userschema::v3alpha::zitadel_user_schemas(users()))
+        .add(zitadel::resources::userschema::v3alpha::zitadel_user_schemas(
+            users(),
+        ))
         .add(zitadel::user::v2::user_service(users()))
         .add(zitadel::auth::v1::auth_service(Auth::new(Arc::clone(ctx))))
         .add(merlon::inbox::v1::inbox_service(Inbox::new(Arc::clone(ctx))))

@@ -6,6 +6,8 @@ use domain::{
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal},
 };
 
+pub use store::Error as StoreError;
+
 /// A result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -11,9 +11,7 @@ use app::{
 use domain::user::Channel;
 use proto::{
     rpc::Status,
-    zitadel::user::v3alpha::{
-        self as wire, UserService,
-    },
+    zitadel::user::v3alpha::{self as wire, UserService},
 };
 
 use super::{
@@ -28,7 +26,11 @@ fn target_of(id: &str) -> app::Result<Target> {
 }
 
 impl UserService<Call> for Users {
-    async fn create_user(&self, call: Call, req: wire::CreateUserRequest) -> Result<wire::CreateUserResponse, Status> {
+    async fn create_user(
+        &self,
+        call: Call,
+        req: wire::CreateUserRequest,
+    ) -> Result<wire::CreateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::CreateUser, async {
             shapes::no_authenticators(req.authenticators)?;
@@ -52,7 +54,11 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn get_user_by_id(&self, call: Call, req: wire::GetUserByIdRequest) -> Result<wire::GetUserByIdResponse, Status> {
+    async fn get_user_by_id(
+        &self,
+        call: Call,
+        req: wire::GetUserByIdRequest,
+    ) -> Result<wire::GetUserByIdResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::GetUser, async {
             let view = user::get(&self.ctx, caller, &target_of(&req.user_id)?).await?;
@@ -70,7 +76,11 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn update_user(&self, call: Call, req: wire::UpdateUserRequest) -> Result<wire::UpdateUserResponse, Status> {
+    async fn update_user(
+        &self,
+        call: Call,
+        req: wire::UpdateUserRequest,
+    ) -> Result<wire::UpdateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::PatchUser, async {
             let contact = shapes::contact(&self.ctx, req.contact, call.language)?;
@@ -86,57 +96,91 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn deactivate_user(&self, call: Call, req: wire::DeactivateUserRequest) -> Result<wire::DeactivateUserResponse, Status> {
+    async fn deactivate_user(
+        &self,
+        call: Call,
+        req: wire::DeactivateUserRequest,
+    ) -> Result<wire::DeactivateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::DeactivateUser, async {
             let target = target_of(&req.user_id)?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Deactivate).await?;
-            Ok(wire::DeactivateUserResponse { details: details_2024(&changed) })
+            Ok(wire::DeactivateUserResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn reactivate_user(&self, call: Call, req: wire::ReactivateUserRequest) -> Result<wire::ReactivateUserResponse, Status> {
+    async fn reactivate_user(
+        &self,
+        call: Call,
+        req: wire::ReactivateUserRequest,
+    ) -> Result<wire::ReactivateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ActivateUser, async {
             let target = target_of(&req.user_id)?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Activate).await?;
-            Ok(wire::ReactivateUserResponse { details: details_2024(&changed) })
+            Ok(wire::ReactivateUserResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn lock_user(&self, call: Call, req: wire::LockUserRequest) -> Result<wire::LockUserResponse, Status> {
+    async fn lock_user(
+        &self,
+        call: Call,
+        req: wire::LockUserRequest,
+    ) -> Result<wire::LockUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::LockUser, async {
             let target = target_of(&req.user_id)?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Lock).await?;
-            Ok(wire::LockUserResponse { details: details_2024(&changed) })
+            Ok(wire::LockUserResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn unlock_user(&self, call: Call, req: wire::UnlockUserRequest) -> Result<wire::UnlockUserResponse, Status> {
+    async fn unlock_user(
+        &self,
+        call: Call,
+        req: wire::UnlockUserRequest,
+    ) -> Result<wire::UnlockUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::UnlockUser, async {
             let target = target_of(&req.user_id)?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Unlock).await?;
-            Ok(wire::UnlockUserResponse { details: details_2024(&changed) })
+            Ok(wire::UnlockUserResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn delete_user(&self, call: Call, req: wire::DeleteUserRequest) -> Result<wire::DeleteUserResponse, Status> {
+    async fn delete_user(
+        &self,
+        call: Call,
+        req: wire::DeleteUserRequest,
+    ) -> Result<wire::DeleteUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::DeleteUser, async {
             let target = target_of(&req.user_id)?;
             let changed = user::delete(&self.ctx, caller, &target).await?;
-            Ok(wire::DeleteUserResponse { details: details_2024(&changed) })
+            Ok(wire::DeleteUserResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn set_contact_email(&self, call: Call, req: wire::SetContactEmailRequest) -> Result<wire::SetContactEmailResponse, Status> {
+    async fn set_contact_email(
+        &self,
+        call: Call,
+        req: wire::SetContactEmailRequest,
+    ) -> Result<wire::SetContactEmailResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::SetContactEmail, async {
             let target = target_of(&req.user_id)?;
@@ -150,18 +194,28 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn verify_contact_email(&self, call: Call, req: wire::VerifyContactEmailRequest) -> Result<wire::VerifyContactEmailResponse, Status> {
+    async fn verify_contact_email(
+        &self,
+        call: Call,
+        req: wire::VerifyContactEmailRequest,
+    ) -> Result<wire::VerifyContactEmailResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyContactEmail, async {
             let target = target_of(&req.user_id)?;
             let code = &req.verification_code;
             let changed = contact::verify(&self.ctx, caller, &target, Channel::Email, code).await?;
-            Ok(wire::VerifyContactEmailResponse { details: details_2024(&changed) })
+            Ok(wire::VerifyContactEmailResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn resend_contact_email_code(&self, call: Call, req: wire::ResendContactEmailCodeRequest) -> Result<wire::ResendContactEmailCodeResponse, Status> {
+    async fn resend_contact_email_code(
+        &self,
+        call: Call,
+        req: wire::ResendContactEmailCodeRequest,
+    ) -> Result<wire::ResendContactEmailCodeResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ResendContactEmail, async {
             let target = target_of(&req.user_id)?;
@@ -176,7 +230,11 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn set_contact_phone(&self, call: Call, req: wire::SetContactPhoneRequest) -> Result<wire::SetContactPhoneResponse, Status> {
+    async fn set_contact_phone(
+        &self,
+        call: Call,
+        req: wire::SetContactPhoneRequest,
+    ) -> Result<wire::SetContactPhoneResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::SetContactPhone, async {
             let target = target_of(&req.user_id)?;
@@ -190,18 +248,28 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn verify_contact_phone(&self, call: Call, req: wire::VerifyContactPhoneRequest) -> Result<wire::VerifyContactPhoneResponse, Status> {
+    async fn verify_contact_phone(
+        &self,
+        call: Call,
+        req: wire::VerifyContactPhoneRequest,
+    ) -> Result<wire::VerifyContactPhoneResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyContactPhone, async {
             let target = target_of(&req.user_id)?;
             let code = &req.verification_code;
             let changed = contact::verify(&self.ctx, caller, &target, Channel::Sms, code).await?;
-            Ok(wire::VerifyContactPhoneResponse { details: details_2024(&changed) })
+            Ok(wire::VerifyContactPhoneResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn resend_contact_phone_code(&self, call: Call, req: wire::ResendContactPhoneCodeRequest) -> Result<wire::ResendContactPhoneCodeResponse, Status> {
+    async fn resend_contact_phone_code(
+        &self,
+        call: Call,
+        req: wire::ResendContactPhoneCodeRequest,
+    ) -> Result<wire::ResendContactPhoneCodeResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ResendContactPhone, async {
             let target = target_of(&req.user_id)?;
@@ -216,7 +284,11 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn add_otpsms_authenticator(&self, call: Call, req: wire::AddOtpsmsAuthenticatorRequest) -> Result<wire::AddOtpsmsAuthenticatorResponse, Status> {
+    async fn add_otpsms_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddOtpsmsAuthenticatorRequest,
+    ) -> Result<wire::AddOtpsmsAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::AddOtpSms, async {
             let target = target_of(&req.user_id)?;
@@ -231,30 +303,46 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn verify_otpsms_registration(&self, call: Call, req: wire::VerifyOtpsmsRegistrationRequest) -> Result<wire::VerifyOtpsmsRegistrationResponse, Status> {
+    async fn verify_otpsms_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyOtpsmsRegistrationRequest,
+    ) -> Result<wire::VerifyOtpsmsRegistrationResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyOtpSms, async {
             let target = target_of(&req.user_id)?;
             let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
             let which = (Channel::Sms, &factor);
             let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
-            Ok(wire::VerifyOtpsmsRegistrationResponse { details: details_2024(&changed) })
+            Ok(wire::VerifyOtpsmsRegistrationResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn remove_otpsms_authenticator(&self, call: Call, req: wire::RemoveOtpsmsAuthenticatorRequest) -> Result<wire::RemoveOtpsmsAuthenticatorResponse, Status> {
+    async fn remove_otpsms_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveOtpsmsAuthenticatorRequest,
+    ) -> Result<wire::RemoveOtpsmsAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::RemoveOtpSms, async {
             let target = target_of(&req.user_id)?;
             let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Sms, &factor).await?;
-            Ok(wire::RemoveOtpsmsAuthenticatorResponse { details: details_2024(&changed) })
+            Ok(wire::RemoveOtpsmsAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn add_otp_email_authenticator(&self, call: Call, req: wire::AddOtpEmailAuthenticatorRequest) -> Result<wire::AddOtpEmailAuthenticatorResponse, Status> {
+    async fn add_otp_email_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddOtpEmailAuthenticatorRequest,
+    ) -> Result<wire::AddOtpEmailAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::AddOtpEmail, async {
             let target = target_of(&req.user_id)?;
@@ -269,25 +357,37 @@ impl UserService<Call> for Users {
         .await
     }
 
-    async fn verify_otp_email_registration(&self, call: Call, req: wire::VerifyOtpEmailRegistrationRequest) -> Result<wire::VerifyOtpEmailRegistrationResponse, Status> {
+    async fn verify_otp_email_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyOtpEmailRegistrationRequest,
+    ) -> Result<wire::VerifyOtpEmailRegistrationResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyOtpEmail, async {
             let target = target_of(&req.user_id)?;
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let which = (Channel::Email, &factor);
             let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
-            Ok(wire::VerifyOtpEmailRegistrationResponse { details: details_2024(&changed) })
+            Ok(wire::VerifyOtpEmailRegistrationResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }
 
-    async fn remove_otp_email_authenticator(&self, call: Call, req: wire::RemoveOtpEmailAuthenticatorRequest) -> Result<wire::RemoveOtpEmailAuthenticatorResponse, Status> {
+    async fn remove_otp_email_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveOtpEmailAuthenticatorRequest,
+    ) -> Result<wire::RemoveOtpEmailAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::RemoveOtpEmail, async {
             let target = target_of(&req.user_id)?;
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Email, &factor).await?;
-            Ok(wire::RemoveOtpEmailAuthenticatorResponse { details: details_2024(&changed) })
+            Ok(wire::RemoveOtpEmailAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
         })
         .await
     }

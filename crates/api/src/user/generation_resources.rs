@@ -12,20 +12,22 @@ use app::{
 use domain::user::Channel;
 use proto::{
     rpc::Status,
-    zitadel::resources::user::v3alpha::{
-        self as wire, ZitadelUsers,
-    },
+    zitadel::resources::user::v3alpha::{self as wire, ZitadelUsers},
 };
 
 use super::{
-    Users, answer, changed_of, data, details, factor_id, in_instance, org_v3, patch, revealed, schema_id,
+    Users, answer, changed_of, data, details, factor_id, id, in_instance, org_v3, patch, revealed, schema_id,
     shapes::resources::{self as shapes, For},
     target, user_id,
 };
 use crate::{call::Call, error::Op};
 
 impl ZitadelUsers<Call> for Users {
-    async fn create_user(&self, call: Call, req: wire::CreateUserRequest) -> Result<wire::CreateUserResponse, Status> {
+    async fn create_user(
+        &self,
+        call: Call,
+        req: wire::CreateUserRequest,
+    ) -> Result<wire::CreateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::CreateUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
@@ -54,7 +56,7 @@ impl ZitadelUsers<Call> for Users {
         let caller = call.caller()?;
         answer(&call, Op::GetUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
-            let view = user::get(&self.ctx, caller, &Target::of(user_id(&req.id)?)).await?;
+            let view = user::get(&self.ctx, caller, &Target::of(id(&req.id)?)).await?;
             let user = wire::GetUser {
                 details: details(&changed_of(&view)),
                 schema: None,
@@ -68,7 +70,11 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn patch_user(&self, call: Call, req: wire::PatchUserRequest) -> Result<wire::PatchUserResponse, Status> {
+    async fn patch_user(
+        &self,
+        call: Call,
+        req: wire::PatchUserRequest,
+    ) -> Result<wire::PatchUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::PatchUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -85,57 +91,91 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn deactivate_user(&self, call: Call, req: wire::DeactivateUserRequest) -> Result<wire::DeactivateUserResponse, Status> {
+    async fn deactivate_user(
+        &self,
+        call: Call,
+        req: wire::DeactivateUserRequest,
+    ) -> Result<wire::DeactivateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::DeactivateUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Deactivate).await?;
-            Ok(wire::DeactivateUserResponse { details: details(&changed) })
+            Ok(wire::DeactivateUserResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn activate_user(&self, call: Call, req: wire::ActivateUserRequest) -> Result<wire::ActivateUserResponse, Status> {
+    async fn activate_user(
+        &self,
+        call: Call,
+        req: wire::ActivateUserRequest,
+    ) -> Result<wire::ActivateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ActivateUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Activate).await?;
-            Ok(wire::ActivateUserResponse { details: details(&changed) })
+            Ok(wire::ActivateUserResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn lock_user(&self, call: Call, req: wire::LockUserRequest) -> Result<wire::LockUserResponse, Status> {
+    async fn lock_user(
+        &self,
+        call: Call,
+        req: wire::LockUserRequest,
+    ) -> Result<wire::LockUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::LockUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Lock).await?;
-            Ok(wire::LockUserResponse { details: details(&changed) })
+            Ok(wire::LockUserResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn unlock_user(&self, call: Call, req: wire::UnlockUserRequest) -> Result<wire::UnlockUserResponse, Status> {
+    async fn unlock_user(
+        &self,
+        call: Call,
+        req: wire::UnlockUserRequest,
+    ) -> Result<wire::UnlockUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::UnlockUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let changed = user::transition(&self.ctx, caller, &target, Transition::Unlock).await?;
-            Ok(wire::UnlockUserResponse { details: details(&changed) })
+            Ok(wire::UnlockUserResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn delete_user(&self, call: Call, req: wire::DeleteUserRequest) -> Result<wire::DeleteUserResponse, Status> {
+    async fn delete_user(
+        &self,
+        call: Call,
+        req: wire::DeleteUserRequest,
+    ) -> Result<wire::DeleteUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::DeleteUser, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let changed = user::delete(&self.ctx, caller, &target).await?;
-            Ok(wire::DeleteUserResponse { details: details(&changed) })
+            Ok(wire::DeleteUserResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn set_contact_email(&self, call: Call, req: wire::SetContactEmailRequest) -> Result<wire::SetContactEmailResponse, Status> {
+    async fn set_contact_email(
+        &self,
+        call: Call,
+        req: wire::SetContactEmailRequest,
+    ) -> Result<wire::SetContactEmailResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::SetContactEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -149,18 +189,28 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn verify_contact_email(&self, call: Call, req: wire::VerifyContactEmailRequest) -> Result<wire::VerifyContactEmailResponse, Status> {
+    async fn verify_contact_email(
+        &self,
+        call: Call,
+        req: wire::VerifyContactEmailRequest,
+    ) -> Result<wire::VerifyContactEmailResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyContactEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let code = &req.verification_code;
             let changed = contact::verify(&self.ctx, caller, &target, Channel::Email, code).await?;
-            Ok(wire::VerifyContactEmailResponse { details: details(&changed) })
+            Ok(wire::VerifyContactEmailResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn resend_contact_email_code(&self, call: Call, req: wire::ResendContactEmailCodeRequest) -> Result<wire::ResendContactEmailCodeResponse, Status> {
+    async fn resend_contact_email_code(
+        &self,
+        call: Call,
+        req: wire::ResendContactEmailCodeRequest,
+    ) -> Result<wire::ResendContactEmailCodeResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ResendContactEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -175,7 +225,11 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn set_contact_phone(&self, call: Call, req: wire::SetContactPhoneRequest) -> Result<wire::SetContactPhoneResponse, Status> {
+    async fn set_contact_phone(
+        &self,
+        call: Call,
+        req: wire::SetContactPhoneRequest,
+    ) -> Result<wire::SetContactPhoneResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::SetContactPhone, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -189,18 +243,28 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn verify_contact_phone(&self, call: Call, req: wire::VerifyContactPhoneRequest) -> Result<wire::VerifyContactPhoneResponse, Status> {
+    async fn verify_contact_phone(
+        &self,
+        call: Call,
+        req: wire::VerifyContactPhoneRequest,
+    ) -> Result<wire::VerifyContactPhoneResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyContactPhone, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let code = &req.verification_code;
             let changed = contact::verify(&self.ctx, caller, &target, Channel::Sms, code).await?;
-            Ok(wire::VerifyContactPhoneResponse { details: details(&changed) })
+            Ok(wire::VerifyContactPhoneResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn resend_contact_phone_code(&self, call: Call, req: wire::ResendContactPhoneCodeRequest) -> Result<wire::ResendContactPhoneCodeResponse, Status> {
+    async fn resend_contact_phone_code(
+        &self,
+        call: Call,
+        req: wire::ResendContactPhoneCodeRequest,
+    ) -> Result<wire::ResendContactPhoneCodeResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ResendContactPhone, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -215,7 +279,11 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn add_otpsms_authenticator(&self, call: Call, req: wire::AddOtpsmsAuthenticatorRequest) -> Result<wire::AddOtpsmsAuthenticatorResponse, Status> {
+    async fn add_otpsms_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddOtpsmsAuthenticatorRequest,
+    ) -> Result<wire::AddOtpsmsAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::AddOtpSms, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -230,30 +298,46 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn verify_otpsms_registration(&self, call: Call, req: wire::VerifyOtpsmsRegistrationRequest) -> Result<wire::VerifyOtpsmsRegistrationResponse, Status> {
+    async fn verify_otpsms_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyOtpsmsRegistrationRequest,
+    ) -> Result<wire::VerifyOtpsmsRegistrationResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyOtpSms, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
             let which = (Channel::Sms, &factor);
             let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
-            Ok(wire::VerifyOtpsmsRegistrationResponse { details: details(&changed) })
+            Ok(wire::VerifyOtpsmsRegistrationResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn remove_otpsms_authenticator(&self, call: Call, req: wire::RemoveOtpsmsAuthenticatorRequest) -> Result<wire::RemoveOtpsmsAuthenticatorResponse, Status> {
+    async fn remove_otpsms_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveOtpsmsAuthenticatorRequest,
+    ) -> Result<wire::RemoveOtpsmsAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::RemoveOtpSms, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let factor = factor_id("otp_sms_id", &req.otp_sms_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Sms, &factor).await?;
-            Ok(wire::RemoveOtpsmsAuthenticatorResponse { details: details(&changed) })
+            Ok(wire::RemoveOtpsmsAuthenticatorResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn add_otp_email_authenticator(&self, call: Call, req: wire::AddOtpEmailAuthenticatorRequest) -> Result<wire::AddOtpEmailAuthenticatorResponse, Status> {
+    async fn add_otp_email_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddOtpEmailAuthenticatorRequest,
+    ) -> Result<wire::AddOtpEmailAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::AddOtpEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
@@ -268,25 +352,37 @@ impl ZitadelUsers<Call> for Users {
         .await
     }
 
-    async fn verify_otp_email_registration(&self, call: Call, req: wire::VerifyOtpEmailRegistrationRequest) -> Result<wire::VerifyOtpEmailRegistrationResponse, Status> {
+    async fn verify_otp_email_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyOtpEmailRegistrationRequest,
+    ) -> Result<wire::VerifyOtpEmailRegistrationResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::VerifyOtpEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let which = (Channel::Email, &factor);
             let changed = otp::verify(&self.ctx, caller, &target, which, &req.code).await?;
-            Ok(wire::VerifyOtpEmailRegistrationResponse { details: details(&changed) })
+            Ok(wire::VerifyOtpEmailRegistrationResponse {
+                details: details(&changed),
+            })
         })
         .await
     }
 
-    async fn remove_otp_email_authenticator(&self, call: Call, req: wire::RemoveOtpEmailAuthenticatorRequest) -> Result<wire::RemoveOtpEmailAuthenticatorResponse, Status> {
+    async fn remove_otp_email_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveOtpEmailAuthenticatorRequest,
+    ) -> Result<wire::RemoveOtpEmailAuthenticatorResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::RemoveOtpEmail, async {
             let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Email, &factor).await?;
-            Ok(wire::RemoveOtpEmailAuthenticatorResponse { details: details(&changed) })
+            Ok(wire::RemoveOtpEmailAuthenticatorResponse {
+                details: details(&changed),
+            })
         })
         .await
     }

@@ -53,8 +53,13 @@ pub(crate) fn timestamp(at: Timestamp) -> Option<wkt::Timestamp> {
     Some(wkt::Timestamp::from_micros(at.0))
 }
 
-pub(crate) fn user_id(text: &str) -> app::Result<UserId> {
+fn user_id(text: &str) -> app::Result<UserId> {
     UserId::parse(text).map_err(|_| Error::invalid("user_id", Invalid::Id))
+}
+
+/// As [`user_id`], where the wire calls it `id`.
+fn id(text: &str) -> app::Result<UserId> {
+    UserId::parse(text).map_err(|_| Error::invalid("id", Invalid::Id))
 }
 
 fn factor_id(field: &'static str, text: &str) -> app::Result<FactorId> {
@@ -65,24 +70,28 @@ fn schema_id(text: &str) -> app::Result<Option<SchemaId>> {
     if text.is_empty() {
         return Ok(None);
     }
-    SchemaId::parse(text).map(Some).map_err(|_| Error::invalid("schema_id", Invalid::Id))
+    SchemaId::parse(text)
+        .map(Some)
+        .map_err(|_| Error::invalid("schema_id", Invalid::Id))
 }
 
 fn org_id(text: &str) -> app::Result<OrgRef> {
-    OrgId::parse(text).map(OrgRef::Id).map_err(|_| Error::invalid("organization.org_id", Invalid::Id))
+    OrgId::parse(text)
+        .map(OrgRef::Id)
+        .map_err(|_| Error::invalid("organization.org_id", Invalid::Id))
 }
 
 /// The user that a resources request names: the instance must be the one that was reached, the organization the user's.
 fn target(
     users: &Users,
     call: &Call,
-    id: &str,
+    user: &str,
     organization: Option<object::v3alpha::Organization>,
     instance: Option<&object::v3alpha::Instance>,
 ) -> app::Result<Target> {
     in_instance(users, call, instance)?;
     let org = organization.map(org_v3).transpose()?;
-    Ok(Target { user: user_id(id)?, org })
+    Ok(Target { user: id(user)?, org })
 }
 
 fn in_instance(users: &Users, call: &Call, named: Option<&object::v3alpha::Instance>) -> app::Result<()> {
@@ -113,13 +122,13 @@ fn org_v2(organization: object::v2beta::Organization) -> app::Result<OrgRef> {
     }
 }
 
-/// Details of generation 2024-06.
+/// Details of generation 2024-06, whose message had no creation date.
 fn details_2024(changed: &Changed) -> Option<object::v2beta::Details> {
     Some(object::v2beta::Details {
         sequence: changed.head.seq.unsigned_abs(),
         change_date: timestamp(changed.head.changed),
         resource_owner: changed.org.to_string(),
-        creation_date: timestamp(changed.head.created),
+        creation_date: None,
     })
 }
 
@@ -129,12 +138,19 @@ fn details(changed: &Changed) -> Option<resources::object::v3alpha::Details> {
         id: changed.id.to_string(),
         created: timestamp(changed.head.created),
         changed: timestamp(changed.head.changed),
-        owner: Some(object::v3alpha::Owner { r#type: OwnerType::Org.into(), id: changed.org.to_string() }),
+        owner: Some(object::v3alpha::Owner {
+            r#type: OwnerType::Org.into(),
+            id: changed.org.to_string(),
+        }),
     })
 }
 
 fn changed_of(view: &user::UserView) -> Changed {
-    Changed { id: view.id.clone(), head: view.head, org: view.person.org.clone() }
+    Changed {
+        id: view.id.clone(),
+        head: view.head,
+        org: view.person.org.clone(),
+    }
 }
 
 /// A code on its way into the one answer that holds it.
@@ -156,5 +172,16 @@ async fn patch(
     (email, phone): (Option<NewDestination>, Option<NewDestination>),
 ) -> app::Result<Written> {
     let schema = schema.map(schema_id).transpose()?.flatten();
-    user::patch(&users.ctx, caller, target, &UserPatch { schema, data, email, phone }).await
+    user::patch(
+        &users.ctx,
+        caller,
+        target,
+        &UserPatch {
+            schema,
+            data,
+            email,
+            phone,
+        },
+    )
+    .await
 }

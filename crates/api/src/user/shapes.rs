@@ -44,9 +44,9 @@ macro_rules! shapes {
                 let set = set.ok_or(Error::invalid("email", Invalid::Missing))?;
                 let verification = match set.verification {
                     None => Verification::Send { link: None },
-                    Some(V::SendCode(send)) => {
-                        Verification::Send { link: link(ctx, send.url_template.as_deref(), whom)? }
-                    }
+                    Some(V::SendCode(send)) => Verification::Send {
+                        link: link(ctx, send.url_template.as_deref(), whom)?,
+                    },
                     Some(V::ReturnCode(_)) => Verification::Return,
                     Some(V::IsVerified(_)) => Verification::Vouched,
                 };
@@ -55,7 +55,9 @@ macro_rules! shapes {
 
             fn link(ctx: &Ctx, template: Option<&str>, whom: For) -> app::Result<Option<UrlTemplate>> {
                 let with_factor = matches!(whom, For::Factor);
-                template.map(|t| UrlTemplate::parse(t, with_factor, &ctx.policy)).transpose()
+                template
+                    .map(|t| UrlTemplate::parse(t, with_factor, &ctx.policy))
+                    .transpose()
             }
 
             pub(in crate::user) fn contact(
@@ -64,8 +66,14 @@ macro_rules! shapes {
                 language: Language,
             ) -> app::Result<(Option<NewDestination>, Option<NewDestination>)> {
                 let set = set.unwrap_or_default();
-                let email = set.email.map(|e| email(ctx, Some(e), language, For::Contact)).transpose()?;
-                let phone = set.phone.map(|p| phone(ctx, Some(p), language)).transpose()?;
+                let email = set
+                    .email
+                    .map(|e| email(ctx, Some(e), language, For::Contact))
+                    .transpose()?;
+                let phone = set
+                    .phone
+                    .map(|p| phone(ctx, Some(p), language))
+                    .transpose()?;
                 Ok((email, phone))
             }
 
@@ -76,9 +84,9 @@ macro_rules! shapes {
                 use wire::resend_contact_email_code_request::Verification as V;
                 Ok(match asked {
                     None => Verification::Send { link: None },
-                    Some(V::SendCode(send)) => {
-                        Verification::Send { link: link(ctx, send.url_template.as_deref(), For::Contact)? }
-                    }
+                    Some(V::SendCode(send)) => Verification::Send {
+                        link: link(ctx, send.url_template.as_deref(), For::Contact)?,
+                    },
                     Some(V::ReturnCode(_)) => Verification::Return,
                 })
             }
@@ -94,7 +102,9 @@ macro_rules! shapes {
             }
 
             /// Usernames and passwords at creation are refused rather than forgotten.
-            pub(in crate::user) fn no_authenticators(asked: Option<wire::SetAuthenticators>) -> app::Result<()> {
+            pub(in crate::user) fn no_authenticators(
+                asked: Option<wire::SetAuthenticators>,
+            ) -> app::Result<()> {
                 match asked {
                     Some(some) if some != wire::SetAuthenticators::default() => {
                         Err(Error::NotServed("authenticators"))
@@ -118,7 +128,11 @@ macro_rules! shapes {
             pub(in crate::user) fn authenticators_of(person: &Person) -> Option<wire::Authenticators> {
                 let of = |channel| person.otps.iter().filter(move |f| f.channel == channel);
                 let to = |f: &OtpFactor| {
-                    person.otp_destination(f).map(Destination::as_str).unwrap_or_default().to_owned()
+                    person
+                        .otp_destination(f)
+                        .map(Destination::as_str)
+                        .unwrap_or_default()
+                        .to_owned()
                 };
                 let otp_sms: Vec<_> = of(Channel::Sms)
                     .map(|f| wire::Otpsms {
@@ -135,7 +149,11 @@ macro_rules! shapes {
                     })
                     .collect();
                 let none = otp_sms.is_empty() && otp_email.is_empty();
-                (!none).then_some(wire::Authenticators { otp_sms, otp_email, ..Default::default() })
+                (!none).then_some(wire::Authenticators {
+                    otp_sms,
+                    otp_email,
+                    ..Default::default()
+                })
             }
 
             pub(in crate::user) fn state_of(person: &Person) -> i32 {

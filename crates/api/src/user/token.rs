@@ -56,7 +56,9 @@ impl UserService<Call> for Users {
             let target = Target::of(user_id(&req.user_id)?);
             let id = TokenId::parse(&req.token_id).map_err(|_| Error::invalid("token_id", Invalid::Id))?;
             let changed = token::remove(&self.ctx, caller, &target, &id).await?;
-            Ok(wire::RemovePersonalAccessTokenResponse { deletion_date: timestamp(changed.head.changed) })
+            Ok(wire::RemovePersonalAccessTokenResponse {
+                deletion_date: timestamp(changed.head.changed),
+            })
         })
         .await
     }
@@ -73,13 +75,30 @@ impl UserService<Call> for Users {
             let one_user = req.filters.iter().find_map(of_user);
             let mut tokens = token::list(&self.ctx, caller, one_user.as_ref()).await?;
             tokens.retain(|t| req.filters.iter().all(|f| matches(f, t)));
-            let column = req.sorting_column.and_then(|c| Column::try_from(c).ok()).unwrap_or_default();
-            tokens.sort_by(|a, b| if page.asc { order(column, a, b) } else { order(column, b, a) });
+            let column = req
+                .sorting_column
+                .and_then(|c| Column::try_from(c).ok())
+                .unwrap_or_default();
+            tokens.sort_by(|a, b| {
+                if page.asc {
+                    order(column, a, b)
+                } else {
+                    order(column, b, a)
+                }
+            });
             let total = tokens.len();
             let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
-            let result = tokens.iter().skip(offset).take(limit as usize).map(entry).collect();
+            let result = tokens
+                .iter()
+                .skip(offset)
+                .take(limit as usize)
+                .map(entry)
+                .collect();
             Ok(wire::ListPersonalAccessTokensResponse {
-                pagination: Some(PaginationResponse { total_result: total as u64, applied_limit: limit.into() }),
+                pagination: Some(PaginationResponse {
+                    total_result: total as u64,
+                    applied_limit: limit.into(),
+                }),
                 result,
             })
         })
@@ -114,7 +133,9 @@ fn matches(filter: &wire::PersonalAccessTokensSearchFilter, token: &TokenEntry) 
 }
 
 fn in_time(filter: &TimestampFilter, at: Timestamp) -> bool {
-    let Some(bound) = filter.timestamp.as_ref().map(instant) else { return true };
+    let Some(bound) = filter.timestamp.as_ref().map(instant) else {
+        return true;
+    };
     match TimestampFilterMethod::try_from(filter.method).unwrap_or_default() {
         TimestampFilterMethod::Equals => at == bound,
         TimestampFilterMethod::After => at > bound,
@@ -147,5 +168,9 @@ fn entry(token: &TokenEntry) -> wire::PersonalAccessToken {
 }
 
 fn instant(at: &wkt::Timestamp) -> Timestamp {
-    Timestamp(at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1000))
+    Timestamp(
+        at.seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(i64::from(at.nanos) / 1000),
+    )
 }

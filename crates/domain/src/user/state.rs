@@ -188,9 +188,15 @@ pub(super) fn evolve(user: &mut User, event: &Event, at: Timestamp) {
 fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
     match event {
         Event::DataChanged { data } => person.data = data.known().cloned().unwrap_or_default(),
-        Event::UserDeactivated => person.active = false,
+        Event::UserDeactivated => {
+            person.active = false;
+            end_codes(person, at);
+        }
         Event::UserActivated => person.active = true,
-        Event::UserLocked => person.locked = true,
+        Event::UserLocked => {
+            person.locked = true;
+            end_codes(person, at);
+        }
         Event::UserUnlocked => person.locked = false,
         Event::RolesChanged { scope, roles } => {
             person.memberships.retain(|m| m.scope != *scope);
@@ -216,6 +222,19 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
         | Event::UserDeleted
         | Event::TokenAdded { .. }
         | Event::TokenRemoved { .. } => {}
+    }
+}
+
+/// Whoever may not sign in proves nothing either: codes that wait are dead at once, new ones can be asked for.
+fn end_codes(person: &mut Person, at: Timestamp) {
+    let contacts = [&mut person.phone, &mut person.email].into_iter().flatten();
+    let contact_codes = contacts.filter_map(|c| c.code.as_mut());
+    let factor_codes = person.otps.iter_mut().filter_map(|f| match &mut f.proof {
+        OtpProof::Pending(code) => Some(code),
+        OtpProof::Verified => None,
+    });
+    for code in contact_codes.chain(factor_codes) {
+        code.expires = code.expires.min(at);
     }
 }
 

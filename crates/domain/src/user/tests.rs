@@ -205,6 +205,21 @@ fn lock_and_activity_are_two_facts_and_one_reported_state() {
 }
 
 #[test]
+fn a_lock_or_deactivation_ends_the_codes_that_wait() {
+    for end in [Event::UserLocked, Event::UserDeactivated] {
+        let ended = given([phone_set(1), phone_code(7), otp_added(1, 1), otp_code(1, 7), end]);
+        ended.when(verify_phone(7)).refuses(Refusal::Code(Miss::Expired));
+        ended.when(verify_otp(1, 7)).refuses(Refusal::Code(Miss::Expired));
+        let again = Command::ResendContact {
+            channel: Channel::Sms,
+            code: code(8),
+            only_pending: true,
+        };
+        ended.when(again).records(&[phone_code(8)]);
+    }
+}
+
+#[test]
 fn equal_data_changes_nothing() {
     let data = || serde_json::json!({"a": 1}).as_object().unwrap().clone();
     given([])

@@ -143,8 +143,8 @@ fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, serde_json::Error> 
     message(body).map(Option::unwrap_or_default)
 }
 
-/// A body that is one string. Callers also wrap it in an object, under `code` or the name of the field in either
-/// case; that is accepted, because nothing else could be meant.
+/// A body that is one string. Callers also wrap it in an object, under the name of the field in either case or the
+/// name that a code has elsewhere; that is accepted, because nothing else could be meant.
 fn text(body: &[u8], name: &'static str, json_name: &'static str) -> Result<String, serde_json::Error> {
     if is_blank(body) {
         return Ok(String::new());
@@ -158,6 +158,20 @@ fn text(body: &[u8], name: &'static str, json_name: &'static str) -> Result<Stri
 struct BareText {
     name: &'static str,
     json_name: &'static str,
+}
+
+impl BareText {
+    /// The field's own name in either case, or one of the names that a code goes by in other methods.
+    fn is_meant(&self, key: &str) -> bool {
+        [
+            self.name,
+            self.json_name,
+            "code",
+            "verificationCode",
+            "verification_code",
+        ]
+        .contains(&key)
+    }
 }
 
 impl<'de> Visitor<'de> for BareText {
@@ -178,7 +192,7 @@ impl<'de> Visitor<'de> for BareText {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
         let mut found: Option<String> = None;
         while let Some(key) = map.next_key::<String>()? {
-            if key != "code" && key != self.name && key != self.json_name {
+            if !self.is_meant(&key) {
                 map.next_value::<IgnoredAny>()?;
             } else if found.is_some() {
                 return Err(de::Error::duplicate_field(self.json_name));
@@ -224,6 +238,8 @@ mod tests {
                 "{body}"
             );
         }
+        let elsewhere = br#"{"verificationCode":"X1"}"#;
+        assert_eq!(text(elsewhere, "code", "code").ok().as_deref(), Some("X1"));
         for body in ["", "  ", "null", "{}", "\"\"", r#"{"code":null}"#] {
             assert_eq!(
                 text(body.as_bytes(), "code", "code").ok().as_deref(),

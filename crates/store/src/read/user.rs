@@ -152,6 +152,12 @@ fn event_rows(
     let key = || [Value::from(instance.shared()), id.shared().into()];
     match event {
         Event::UserDeleted => rows.extend(DELETE_USER.iter().map(|sql| Statement::new(sql, key()))),
+        Event::UserLocked | Event::UserDeactivated => {
+            rows.push(Statement::new(FORGET_PARCELS, key()));
+            let otps = user.person().map_or(&[][..], |p| &p.otps);
+            let pending = otps.iter().filter(|f| f.proof != OtpProof::Verified);
+            rows.extend(pending.map(|f| otp_row(key(), f)));
+        }
         Event::RolesChanged { scope, roles } => rows.push(membership_row(key(), scope, roles)),
         Event::OtpAdded { id: factor, .. }
         | Event::OtpBound { id: factor, .. }
@@ -194,8 +200,11 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
     "DELETE FROM token WHERE instance = $1 AND user_id = $2",
     "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",
-    "DELETE FROM outbox WHERE instance = $1 AND user_id = $2",
+    FORGET_PARCELS,
 ];
+
+/// What waits to be sent is not sent any more.
+const FORGET_PARCELS: &str = "DELETE FROM outbox WHERE instance = $1 AND user_id = $2";
 
 fn membership_row([instance, user]: [Value; 2], scope: &Scope, roles: &[Role]) -> Statement {
     let org: Value = scope_name(scope).into();
