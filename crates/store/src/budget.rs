@@ -7,6 +7,7 @@ use domain::{
 };
 
 use crate::{
+    change::Work,
     commit::{Statement, Value},
     db::{Snapshot, Store},
     error::{Error, Result},
@@ -118,5 +119,46 @@ impl Store {
         self.write("budget.sweep", &InstanceId::from_trusted("-"), Vec::new(), rows)
             .await
             .map(drop)
+    }
+}
+
+/// A send history inside a unit of work: as it was read, and as this work leaves it.
+#[derive(Debug)]
+pub(crate) struct CountedSends {
+    subject: Vec<u8>,
+    read: Sends,
+    history: SendHistory,
+}
+
+impl CountedSends {
+    pub(crate) fn guard(&self, instance: &InstanceId) -> Statement {
+        keep_sends(instance, &self.subject, &self.read, &self.history)
+    }
+}
+
+impl Work<'_> {
+    /// Counts a send to a subject (keyed hash of a destination or a user): `count` judges the sends that are known, those
+    /// of this work included, and answers them with the new one. Nobody else counts between this reading and the commit.
+    pub async fn count_send<E: From<Error>>(
+        &mut self,
+        subject: &[u8],
+        count: impl FnOnce(SendHistory) -> Result<SendHistory, E> + Send,
+    ) -> Result<(), E> {
+        let known = match self.counted.iter().position(|c| c.subject == subject) {
+            Some(known) => known,
+            None => {
+                let instance = self.instance().clone();
+                let read = sends(self.snapshot(), &instance, subject).await?;
+                self.counted.push(CountedSends {
+                    subject: subject.to_vec(),
+                    history: read.history.clone(),
+                    read,
+                });
+                self.counted.len() - 1
+            }
+        };
+        let counted = &mut self.counted[known];
+        counted.history = count(counted.history.clone())?;
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use domain::base::{Aggregate, Forgettable, InstanceId, Timestamp, UserId};
 
 use crate::{
+    budget::CountedSends,
     commit::{NewEvent, Outcome, Statement, StreamWrite, WriteSet},
     db::{Snapshot, Store},
     error::{Error, Result},
@@ -80,6 +81,8 @@ pub struct Work<'env> {
     streams: Vec<StreamWrite>,
     guards: Vec<Statement>,
     rows: Vec<Statement>,
+    /// Send histories that this work read and counted in.
+    pub(crate) counted: Vec<CountedSends>,
     /// Set once a refusal recorded facts: they are committed although the answer is an error.
     refused: bool,
 }
@@ -145,6 +148,7 @@ impl Work<'_> {
         }
         self.guards.clear();
         self.rows.clear();
+        self.counted.clear();
     }
 
     fn record<A: Stored>(&mut self, stream: &mut Stream<A>, events: &[A::Event]) {
@@ -184,10 +188,13 @@ impl Work<'_> {
     }
 
     fn is_empty(&self) -> bool {
-        self.guards.is_empty() && self.rows.is_empty() && self.streams.iter().all(|s| s.events.is_empty())
+        let beside = self.guards.is_empty() && self.rows.is_empty() && self.counted.is_empty();
+        beside && self.streams.iter().all(|s| s.events.is_empty())
     }
 
-    fn into_set(self, name: &'static str) -> WriteSet {
+    fn into_set(mut self, name: &'static str) -> WriteSet {
+        let sends = self.counted.iter().map(|c| c.guard(self.instance));
+        self.guards.extend(sends);
         WriteSet {
             name,
             instance: self.instance.clone(),
@@ -232,6 +239,7 @@ impl Store {
                 streams: Vec::new(),
                 guards: Vec::new(),
                 rows: Vec::new(),
+                counted: Vec::new(),
                 refused: false,
             };
             let answer = closure(&mut work).await;

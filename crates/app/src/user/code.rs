@@ -76,9 +76,9 @@ impl From<domain::user::PhoneNumberError> for Error {
 }
 
 /// Nobody vouches for, or reads the code of, a destination of their own unless a role lets them.
-pub(crate) fn may_vouch<'a>(grant: Grant, new: impl IntoIterator<Item = &'a NewDestination>) -> Result<()> {
-    let asks_for_trust = |n: &NewDestination| !matches!(n.verification, Verification::Send { .. });
-    if grant == Grant::Own && new.into_iter().any(asks_for_trust) {
+pub(crate) fn may_vouch<'a>(grant: Grant, asked: impl IntoIterator<Item = &'a Verification>) -> Result<()> {
+    let asks_for_trust = |v: &Verification| !matches!(v, Verification::Send { .. });
+    if grant == Grant::Own && asked.into_iter().any(asks_for_trust) {
         return Err(Error::DeniedToSelf);
     }
     Ok(())
@@ -207,28 +207,20 @@ async fn account(
     destination: &Destination,
 ) -> Result<()> {
     let (now, limits) = (ctx.now(), &ctx.policy.sends);
-    let instance = work.instance().clone();
-    let to = ctx.keys.destination(&instance, &destination.canonical());
-    let by = ctx.keys.sender(&instance, &user.id);
-    let sent_to = budget::sends(work.snapshot(), &instance, &to.0).await?;
-    let sent_by = budget::sends(work.snapshot(), &instance, &by.0).await?;
-    let history_to = sent_to.history.clone().recent(now);
-    let history_by = sent_by.history.clone().recent(now);
-    limits.destination(&history_to, now).map_err(Error::SendLimit)?;
-    limits.user(&history_by, now).map_err(Error::SendLimit)?;
-    work.guard(budget::keep_sends(
-        &instance,
-        &to.0,
-        &sent_to,
-        &history_to.with(now),
-    ));
-    work.guard(budget::keep_sends(
-        &instance,
-        &by.0,
-        &sent_by,
-        &history_by.with(now),
-    ));
-    Ok(())
+    let to = ctx.keys.destination(work.instance(), &destination.canonical());
+    let by = ctx.keys.sender(work.instance(), &user.id);
+    work.count_send(&to.0, |sent| {
+        let sent = sent.recent(now);
+        let allowed = limits.destination(&sent, now).map_err(Error::SendLimit);
+        allowed.map(|()| sent.with(now))
+    })
+    .await?;
+    work.count_send(&by.0, |sent| {
+        let sent = sent.recent(now);
+        let allowed = limits.user(&sent, now).map_err(Error::SendLimit);
+        allowed.map(|()| sent.with(now))
+    })
+    .await
 }
 
 fn put(ctx: &Ctx, work: &mut Work<'_>, message: &Message, subject: &Subject) {

@@ -50,7 +50,7 @@ pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
                 Box::pin(async move {
                     let need = Need::or_self(Permission::UserWrite);
                     let (mut user, grant) = access::user_for(work, caller, target, need).await?;
-                    code::may_vouch(grant, [new])?;
+                    code::may_vouch(grant, [&new.verification])?;
                     let code = set_in(ctx, caller, work, &mut user, Some(new)).await?;
                     Ok(ContactSet {
                         changed: changed(&user)?,
@@ -152,6 +152,7 @@ pub async fn resend(
                 Box::pin(async move {
                     let need = Need::or_self(Permission::UserWrite);
                     let (mut user, grant) = access::user_for(work, caller, target, need).await?;
+                    code::may_vouch(grant, [verification])?;
                     let Some(destination) = destination_of(&user, channel) else {
                         return Err(nothing_to_resend(from, channel).into());
                     };
@@ -160,7 +161,6 @@ pub async fn resend(
                         verification: verification.clone(),
                         language,
                     };
-                    code::may_vouch(grant, [&new])?;
                     let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, &new);
                     let Proof::Code(code) = draft.proof.clone() else {
                         return Err(Error::DeniedToSelf);

@@ -179,7 +179,8 @@ pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatc
             Box::pin(async move {
                 let need = Need::or_self(Permission::UserWrite);
                 let (mut user, grant) = access::user_for(work, caller, target, need).await?;
-                code::may_vouch(grant, patch.email.iter().chain(&patch.phone))?;
+                let brought = patch.email.iter().chain(&patch.phone);
+                code::may_vouch(grant, brought.map(|new| &new.verification))?;
                 if patch.schema.is_some() {
                     return Err(Error::SchemaUnknown);
                 }

@@ -47,7 +47,7 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
             |work| {
                 Box::pin(async move {
                     let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
-                    code::may_vouch(grant, [new])?;
+                    code::may_vouch(grant, [&new.verification])?;
                     add_in(ctx, caller, work, &mut user, new).await
                 })
             },

@@ -106,8 +106,11 @@ pub async fn list(ctx: &Ctx, caller: &Caller, user: Option<&UserId>) -> Result<V
         .memberships
         .iter()
         .any(|m| m.roles.iter().any(|r| r.allows(Permission::UserRead)));
-    let user = if everything { user } else { Some(&caller.user) };
-    let tokens = token::list(&mut snapshot, &caller.instance, user, MOST).await?;
-    let may_see = |t: &TokenEntry| t.user == caller.user || caller.holds(Permission::UserRead, &t.org);
+    let asked = if everything { user } else { Some(&caller.user) };
+    let tokens = token::list(&mut snapshot, &caller.instance, asked, MOST).await?;
+    let may_see = |t: &TokenEntry| {
+        let wanted = user.is_none_or(|u| t.user == *u);
+        wanted && (t.user == caller.user || caller.holds(Permission::UserRead, &t.org))
+    };
     Ok(tokens.into_iter().filter(may_see).collect())
 }

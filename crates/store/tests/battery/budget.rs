@@ -1,7 +1,9 @@
 //! Budgets: kept per tenant, user and subject, and not lost between two who count at once.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use domain::{
-    base::{InstanceId, UserId},
+    base::{InstanceId, Timestamp, UserId},
     code::GuessBudget,
     send::SendHistory,
 };
@@ -44,4 +46,51 @@ async fn of_two_who_count_from_the_same_reading_one_must_count_again() {
         assert!(!store.write("test", &instance(), guard(), Vec::new()).await.unwrap());
         assert_eq!(sends(store).await.history, SendHistory(vec![NOW; round]));
     }
+}
+
+#[tokio::test]
+async fn sends_of_one_unit_of_work_are_counted_together() {
+    let database = backend::database();
+    let store = &database.store;
+    let (instance, editor) = (&instance(), &user(1));
+    let runs = &AtomicU32::new(0);
+    let answer: Result<(), Failure> = store
+        .change("test", instance, editor, NOW, |work| {
+            Box::pin(async move {
+                for _ in 0..2 {
+                    work.count_send(&[1; 32], |sent| Ok::<_, Failure>(sent.with(NOW))).await?;
+                }
+                if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let read = sends(store).await;
+                    let meanwhile = budget::keep_sends(instance, &[1; 32], &read, &read.history.clone().with(NOW));
+                    assert!(store.write("test", instance, vec![meanwhile], Vec::new()).await?);
+                }
+                Ok(())
+            })
+        })
+        .await;
+    answer.unwrap();
+    assert_eq!(runs.load(Ordering::SeqCst), 2, "somebody else counted meanwhile");
+    assert_eq!(sends(store).await.history, SendHistory(vec![NOW; 3]));
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_nothing_counts_any_more() {
+    let database = backend::database();
+    let store = &database.store;
+    let later = Timestamp(NOW.0 + 1);
+    for (n, at) in [(1, NOW), (2, later)] {
+        let kept = GuessBudget { since: at, failures: 1 };
+        let rows = vec![budget::keep_guesses(&instance(), &user(n), &[1; 32], kept)];
+        let subject = [u8::try_from(n).unwrap(); 32];
+        let none = budget::Sends::default();
+        let guard = budget::keep_sends(&instance(), &subject, &none, &SendHistory(vec![at]));
+        assert!(store.write("test", &instance(), vec![guard], rows).await.unwrap());
+    }
+    store.sweep_budgets(later).await.unwrap();
+    for table in ["SELECT count(*) FROM guess_budget", "SELECT count(*) FROM send_budget"] {
+        assert_eq!(number(store, table).await, 1);
+    }
+    assert_eq!(number(store, "SELECT count(*) FROM guess_budget WHERE user_id = 'user-2'").await, 1);
+    assert_eq!(sends(store).await.history, SendHistory::default());
 }

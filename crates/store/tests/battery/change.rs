@@ -143,7 +143,7 @@ async fn a_refusal_drops_what_the_same_stream_wanted_before() {
         .change("test", &instance(), id, NOW, |work| {
             Box::pin(async move {
                 let mut stream = work.load::<User>(id).await?;
-                work.decide(&mut stream, Command::Lock)?;
+                work.decide(&mut stream, Command::SetData(data("dropped")))?;
                 work.decide(&mut stream, verify_phone(9))?;
                 Ok(())
             })
@@ -151,7 +151,7 @@ async fn a_refusal_drops_what_the_same_stream_wanted_before() {
         .await;
     assert!(matches!(answer, Err(Failure::Refused(Refusal::Code(Miss::Wrong)))), "{answer:?}");
     let (head, state) = load(store, id).await;
-    assert!(!state.person().unwrap().locked, "the log does not say so");
+    assert!(state.person().unwrap().data.is_empty(), "the log does not say so");
     assert_eq!(head.seq, 4);
     assert_log_is_whole(store).await;
 }

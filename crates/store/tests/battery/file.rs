@@ -197,7 +197,7 @@ async fn pages_are_copied_beside_the_writes_long_before_the_hard_bound() {
     let database = sqlite::database();
     write_bulk(&database.store, "bulk", 70).await;
     let copied = async {
-        while database.path().metadata().unwrap().len() < 64 * MIB {
+        while database.path().metadata().unwrap().len() < 48 * MIB {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
