@@ -152,11 +152,15 @@ pub async fn wait(
     deadline: Instant,
 ) -> Result<Option<InboxMessage>> {
     may_read(caller)?;
+    let all_new = InboxQuery {
+        most: inbox::KEPT,
+        ..query.clone()
+    };
     loop {
         let bell = ctx.inbox_bell.notified();
         tokio::pin!(bell);
         bell.as_mut().enable();
-        let mut newest_first = list_unchecked(ctx, &caller.instance, query).await?.into_iter();
+        let mut newest_first = list_unchecked(ctx, &caller.instance, &all_new).await?.into_iter();
         let next = if query.after.is_empty() {
             newest_first.next()
         } else {

@@ -26,13 +26,14 @@ pub struct LinkValues<'a> {
 
 impl UrlTemplate {
     /// Checks a template by rendering it once: only `{{.Name}}` with names that are offered, and the result must be an
-    /// absolute http or https URL on the public host or a trusted one.
+    /// absolute http or https URL (RFC 3986) on the public host or a trusted one. The sample values hold a slash, which
+    /// can stand in no host or port: so no value can decide where the link leads.
     pub fn parse(text: &str, with_factor: bool, policy: &Policy) -> Result<Self> {
         let sample = LinkValues {
-            user_id: "1",
-            org_id: "2",
-            code: "ABC123",
-            factor_id: with_factor.then_some("3"),
+            user_id: "1/1",
+            org_id: "2/2",
+            code: "ABC/123",
+            factor_id: with_factor.then_some("3/3"),
         };
         let rendered = render(text, &sample).map_err(|reason| Error::invalid("url_template", reason))?;
         if !leads_home(&rendered, policy) {
@@ -74,8 +75,19 @@ fn render(text: &str, values: &LinkValues<'_>) -> Result<String, Invalid> {
     Ok(out)
 }
 
+/// Whether a text has only the characters of RFC 3986 and its host where every reader of links looks for it: browsers
+/// and mail programs disagree about backslashes, missing slashes, line ends and spaces.
+fn is_plain(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    text.bytes().all(known) && rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+}
+
 /// An absolute http(s) URL without user info, on a host of ours, whatever tricks its text plays.
 fn leads_home(rendered: &str, policy: &Policy) -> bool {
+    if !is_plain(rendered) {
+        return false;
+    }
     let Ok(url) = Url::parse(rendered) else {
         return false;
     };

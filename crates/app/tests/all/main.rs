@@ -1,1 +1,21 @@
-//! x
+//! Use cases from outside: through the real store, with a clock that stands still and randomness that repeats.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod access;
+mod at_rest;
+mod bootstrap;
+mod code;
+mod contact;
+mod given;
+mod inbox;
+mod limits;
+mod never_panics;
+mod otp;
+mod race;
+mod token;

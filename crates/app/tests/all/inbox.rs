@@ -1,0 +1,141 @@
+//! The built-in inbox: who may read it, and the next message to wait for.
+
+use std::time::Duration;
+
+use app::{
+    Caller, Ctx, Error,
+    inbox::{self, InboxMessage, InboxQuery},
+};
+use domain::{
+    access::{Permission, Role, Scope},
+    user::Destination,
+};
+use testkit::TestCtx;
+use tokio::time::Instant;
+
+use crate::given::*;
+
+async fn capture(ctx: &Ctx, by: &Caller, text: &str, code: &str) -> String {
+    let destination: Destination = to(ctx, text, SEND).destination;
+    let id = ctx.new_id();
+    let message = InboxMessage {
+        id: id.clone(),
+        recipient: destination.as_str().to_owned(),
+        channel: "sms".into(),
+        kind: "verify_phone".into(),
+        subject: String::new(),
+        text: format!("{code} is your code"),
+        code: code.into(),
+        created: ctx.now(),
+    };
+    inbox::capture(ctx, &by.instance, &destination, &message)
+        .await
+        .unwrap();
+    id
+}
+
+fn asking(recipient: &str, after: &str) -> InboxQuery {
+    InboxQuery {
+        recipient: Some(recipient.into()),
+        after: after.into(),
+        ..InboxQuery::default()
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_millis(50)
+}
+
+#[tokio::test]
+async fn messages_are_found_by_any_spelling_of_their_recipient() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    capture(&ctx, &owner, NUMBER, "111111").await;
+    capture(&ctx, &owner, ADDRESS, "222222").await;
+    for (spelling, code) in [("+41 79 123 45 67", "111111"), (" ADA@Example.com", "222222")] {
+        let found = inbox::list(&ctx, &owner, &asking(spelling, "")).await.unwrap();
+        assert_eq!(found.len(), 1, "{spelling}");
+        assert_eq!(found[0].code, code);
+    }
+    assert!(
+        inbox::list(&ctx, &owner, &asking("nonsense", ""))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn waiting_gives_the_next_message_and_not_a_later_one() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let first = capture(&ctx, &owner, NUMBER, "111111").await;
+    let second = capture(&ctx, &owner, NUMBER, "222222").await;
+    capture(&ctx, &owner, NUMBER, "333333").await;
+    let mut codes = Vec::new();
+    let mut after = "1".to_owned();
+    while let Some(next) = inbox::wait(&ctx, &owner, &asking(NUMBER, &after), soon())
+        .await
+        .unwrap()
+    {
+        codes.push(next.code);
+        after = next.id;
+    }
+    assert_eq!(codes, ["111111", "222222", "333333"]);
+    assert!(first < second);
+    let newest = inbox::wait(&ctx, &owner, &asking(NUMBER, ""), soon())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        newest.code, "333333",
+        "who names no message before gets the newest"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_is_woken() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let waiting = {
+        let (ctx, owner) = (ctx.ctx.clone(), owner.clone());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        tokio::spawn(async move { inbox::wait(&ctx, &owner, &asking(NUMBER, ""), deadline).await })
+    };
+    capture(&ctx, &owner, ADDRESS, "000000").await;
+    capture(&ctx, &owner, NUMBER, "111111").await;
+    assert_eq!(waiting.await.unwrap().unwrap().unwrap().code, "111111");
+}
+
+#[tokio::test]
+async fn the_inbox_is_for_whoever_runs_the_instance() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let id = capture(&ctx, &owner, NUMBER, "111111").await;
+    let viewer = ctx.caller_with(&[(Scope::Instance, Role::IamOwnerViewer)]).await;
+    let org_owner = ctx
+        .caller_with(&[(Scope::Org(ctx.foundation.org.clone()), Role::OrgOwner)])
+        .await;
+    let plain = ctx.plain_user().await;
+    let query = InboxQuery {
+        most: 10,
+        ..InboxQuery::default()
+    };
+    assert_eq!(inbox::list(&ctx, &viewer, &query).await.unwrap().len(), 1);
+    let answer = inbox::list(&ctx, &org_owner, &query).await;
+    assert!(matches!(answer, Err(Error::Denied(Permission::IamRead))));
+    let answer = inbox::wait(&ctx, &org_owner, &query, soon()).await;
+    assert!(matches!(answer, Err(Error::Denied(Permission::IamRead))));
+    assert!(matches!(
+        inbox::list(&ctx, &plain, &query).await,
+        Err(Error::NoMembership)
+    ));
+    let answer = inbox::delete(&ctx, &viewer, &id).await;
+    assert!(matches!(answer, Err(Error::Denied(Permission::IamWrite))));
+    inbox::delete(&ctx, &owner, &id).await.unwrap();
+    assert!(matches!(
+        inbox::delete(&ctx, &owner, &id).await,
+        Err(Error::NotFound)
+    ));
+    assert!(inbox::list(&ctx, &owner, &query).await.unwrap().is_empty());
+}

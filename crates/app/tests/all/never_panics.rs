@@ -1,0 +1,101 @@
+//! Whatever arrives, it is read or refused: no input makes a reader panic, and what is read is in its one form.
+
+use app::{
+    policy::Policy,
+    secret::read_token,
+    url_template::{LinkValues, UrlTemplate},
+};
+use domain::user::{EmailAddress, PhoneNumber};
+use proptest::prelude::*;
+
+fn policy() -> Policy {
+    Policy {
+        public_host: "id.example.com".into(),
+        trusted_hosts: vec!["app3.example.com".into()],
+        ..Policy::default()
+    }
+}
+
+fn host_of(link: &str) -> Option<String> {
+    Some(url::Url::parse(link).ok()?.host_str()?.to_owned())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_phone_number(text in r"\PC{0,40}|[+0-9 ()/x;.-]{0,40}|\+[1-9][0-9]{0,20}") {
+        for region in [None, Some("CH"), Some("IT"), Some("nowhere")] {
+            if let Ok(number) = PhoneNumber::parse(&text, region) {
+                let e164 = number.as_str();
+                prop_assert!(e164.starts_with('+') && e164[1..].bytes().all(|b| b.is_ascii_digit()));
+                prop_assert!((3..=21).contains(&e164.len()), "{e164}");
+                prop_assert_eq!(&PhoneNumber::parse(e164, None), &Ok(number));
+            }
+        }
+    }
+
+    #[test]
+    fn an_address(text in r".{0,60}|[a-zA-Z.+@é -]{0,40}|\PC{1,20}@\PC{1,20}\.[a-z]{1,5}") {
+        if let Ok(address) = EmailAddress::parse(&text) {
+            let sent_to = address.as_str();
+            prop_assert!(!sent_to.chars().any(|c| c.is_control() || c.is_whitespace() || "<>,;:\"\\()[]".contains(c)));
+            prop_assert_eq!(&EmailAddress::parse(sent_to), &Ok(address.clone()));
+            prop_assert_eq!(address.canonical(), EmailAddress::parse(&address.canonical()).unwrap().canonical());
+        }
+    }
+
+    #[test]
+    fn a_url_template(
+        text in r"\PC{0,60}|https?://(id|app3|evil)?(\{\{ ?\.?(Code|UserID|OrgID|FactorID)?\}\})?\.?example\.com[/@:\\]?.{0,40}",
+        user in r"\PC{1,30}", code in r"\PC{1,12}",
+    ) {
+        if let Ok(template) = UrlTemplate::parse(&text, true, &policy()) {
+            let values = LinkValues { user_id: &user, org_id: &user, code: &code, factor_id: Some(&code) };
+            let link = template.render(&values).unwrap();
+            prop_assert!(!link.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\'), "{link:?}");
+            let host = host_of(&link);
+            prop_assert!(matches!(host.as_deref(), Some("id.example.com" | "app3.example.com")), "{link:?}");
+        }
+    }
+
+    #[test]
+    fn a_token(text in r".{0,80}|[A-Za-z0-9_-]{50,60}") {
+        if read_token(&text).is_some() {
+            prop_assert_eq!(text.len(), 55);
+        }
+    }
+}
+
+#[test]
+fn a_placeholder_cannot_stand_in_the_host() {
+    for bad in [
+        "https://app{{.FactorID}}.example.com/",
+        "https://{{.Code}}/",
+        "https://id.example.com:{{.UserID}}/",
+        "https://{{.UserID}}@id.example.com/",
+        "http{{.Code}}://id.example.com/",
+    ] {
+        assert!(UrlTemplate::parse(bad, true, &policy()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_template_holds_nothing_that_readers_of_links_take_differently() {
+    for bad in [
+        "https://id.example.com/\r\nBcc: eve@example.com",
+        "https://id.example.com/\tx",
+        "https://id.example.com/ call +1 900 123",
+        " https://id.example.com/",
+        "https://id.example.com\\@evil.example/",
+        "https:\\\\id.example.com/",
+        "https:id.example.com/",
+        "https:///id.example.com/",
+        "https://id.example.com/\u{202e}",
+        "https://id.example.com/<b>",
+        "https://id.example.com/\"x",
+    ] {
+        assert!(UrlTemplate::parse(bad, false, &policy()).is_err(), "{bad:?}");
+    }
+    assert!(UrlTemplate::parse("HTTPS://ID.example.com/verify#{{.Code}}", false, &policy()).is_ok());
+}
