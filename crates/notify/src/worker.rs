@@ -33,7 +33,7 @@ const NAP: Duration = Duration::from_secs(30);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How often stale registrations are removed.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
 /// Rounds of one housekeeping, so that it ends.
 const MOST_ROUNDS: usize = 50;
 

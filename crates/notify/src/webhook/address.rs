@@ -93,21 +93,16 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special && !address.is_multicast()
 }
 
-/// Global unicast is 2000::/3; what carries an IPv4 address inside is judged by that.
+/// Global unicast is `2000::/3`; what carries an IPv4 address inside is judged by that.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(v4) = address.to_ipv4_mapped() {
         return is_public_v4(v4);
     }
     let s = address.segments();
-    let inside = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
+    let inside = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match s {
-        // NAT64 (RFC 6052).
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(inside(high, low)),
-        // 6to4 (RFC 3056).
-        [0x2002, high, low, ..] => is_public_v4(inside(high, low)),
+        // NAT64 (RFC 6052) and 6to4 (RFC 3056).
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public_v4(inside(high, low)),
         // Teredo, benchmarking, ORCHID and documentation.
         [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,

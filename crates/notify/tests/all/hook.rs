@@ -102,7 +102,7 @@ async fn take(State(hook): State<Hook>, uri: Uri, headers: HeaderMap, body: Byte
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "/elsewhere")]).into_response()
         }
         Mood::Hang => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             StatusCode::OK.into_response()
         }
     }
