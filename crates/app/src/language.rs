@@ -38,6 +38,11 @@ impl Language {
             let quality = parts
                 .find_map(|p| p.trim().strip_prefix("q=")?.parse::<f32>().ok())
                 .unwrap_or(1.0);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is between 0 and 1000"
+            )]
             let thousandths = (quality.clamp(0.0, 1.0) * 1000.0) as u32;
             if thousandths > best.0 {
                 best = (thousandths, *language);

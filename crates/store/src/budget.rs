@@ -144,18 +144,18 @@ impl Work<'_> {
         subject: &[u8],
         count: impl FnOnce(SendHistory) -> Result<SendHistory, E> + Send,
     ) -> Result<(), E> {
-        let known = match self.counted.iter().position(|c| c.subject == subject) {
-            Some(known) => known,
-            None => {
-                let instance = self.instance().clone();
-                let read = sends(self.snapshot(), &instance, subject).await?;
-                self.counted.push(CountedSends {
-                    subject: subject.to_vec(),
-                    history: read.history.clone(),
-                    read,
-                });
-                self.counted.len() - 1
-            }
+        let known = self.counted.iter().position(|c| c.subject == subject);
+        let known = if let Some(known) = known {
+            known
+        } else {
+            let instance = self.instance().clone();
+            let read = sends(self.snapshot(), &instance, subject).await?;
+            self.counted.push(CountedSends {
+                subject: subject.to_vec(),
+                history: read.history.clone(),
+                read,
+            });
+            self.counted.len() - 1
         };
         let counted = &mut self.counted[known];
         counted.history = count(counted.history.clone())?;

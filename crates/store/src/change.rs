@@ -101,8 +101,16 @@ impl Work<'_> {
         &mut self.snapshot
     }
 
-    /// Loads a stream; it must still stand where it is seen now when this work is committed.
+    /// Loads a stream; it must still stand where it is seen now when this work is committed. Each stream is loaded once:
+    /// two who append to one from the same place would tear its history.
     pub async fn load<A: Stored>(&mut self, id: &A::Id) -> Result<Stream<A>> {
+        if self
+            .streams
+            .iter()
+            .any(|s| s.kind == A::KIND && *s.id == *id.as_ref())
+        {
+            return Err(Error::corrupt("a unit of work", "it loads one stream twice"));
+        }
         let (head, state) = A::load(&mut self.snapshot, self.instance, id).await?;
         self.streams.push(StreamWrite {
             kind: A::KIND,

@@ -46,6 +46,10 @@ impl Error {
         move |source| Self::Database { doing, source }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "texts and errors come as they are at hand"
+    )]
     pub(crate) fn corrupt(place: &'static str, reason: impl ToString) -> Self {
         Self::Corrupt {
             place,

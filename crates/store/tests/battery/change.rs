@@ -157,6 +157,27 @@ async fn a_refusal_drops_what_the_same_stream_wanted_before() {
 }
 
 #[tokio::test]
+async fn a_unit_of_work_loads_each_stream_once() {
+    let database = backend::database();
+    let store = &database.store;
+    let id = &users(store, 1).await[0];
+    let answer: Result<(), Failure> = store
+        .change("test", &instance(), id, NOW, |work| {
+            Box::pin(async move {
+                let mut one = work.load::<User>(id).await?;
+                work.decide(&mut one, Command::Lock)?;
+                let mut same = work.load::<User>(id).await?;
+                work.decide(&mut same, Command::Deactivate)?;
+                Ok(())
+            })
+        })
+        .await;
+    assert!(matches!(answer, Err(Failure::Store(store::Error::Corrupt { .. }))), "{answer:?}");
+    assert_eq!(names(store, id).await, ["user_created"]);
+    assert_log_is_whole(store).await;
+}
+
+#[tokio::test]
 async fn an_error_keeps_nothing() {
     let database = backend::database();
     let store = &database.store;

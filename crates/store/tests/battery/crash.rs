@@ -21,6 +21,8 @@ use crate::given::*;
 
 /// Where the child writes; only then is it one.
 const DIRECTORY: &str = "MERLON_TEST_CRASH_DIRECTORY";
+/// Where the child writes whose files cannot grow; only then is it one.
+const LIMITED: &str = "MERLON_TEST_LIMITED_DIRECTORY";
 /// Names the child's users apart from those of earlier rounds.
 const ROUND: &str = "MERLON_TEST_CRASH_ROUND";
 /// How often to kill; 20 when it is not set.
@@ -90,6 +92,59 @@ async fn child() {
     if let Ok(directory) = std::env::var(DIRECTORY) {
         write_until_killed(&PathBuf::from(directory), &std::env::var(ROUND).unwrap()).await;
     }
+}
+
+/// Not a test of its own: what [`after_a_failed_write_nothing_is_acknowledged_any_more`] starts under a limit on the size of
+/// files, so that a write fails in the middle.
+#[tokio::test]
+async fn limited_child() {
+    let Ok(directory) = std::env::var(LIMITED) else {
+        return;
+    };
+    let directory = PathBuf::from(directory);
+    let store = Store::open(&StoreOptions {
+        path: directory.join("merlon.db"),
+    })
+    .unwrap();
+    let mut ledger = File::create(directory.join("ledger")).unwrap();
+    for n in 0.. {
+        let name = format!("limited-{n}");
+        match unit(&store, &name).await {
+            Ok(()) => ledger.write_all(format!("{name}\n").as_bytes()).unwrap(),
+            Err(Failure::Store(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!store.takes_writes());
+    let late = unit(&store, "late").await;
+    assert!(
+        matches!(late, Err(Failure::Store(store::Error::Unusable(_)))),
+        "{late:?}"
+    );
+    assert_eq!(
+        store::rebuild_matches(&store).await.unwrap(),
+        Vec::<String>::new(),
+        "reads go on"
+    );
+}
+
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_acknowledged_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" --exact crash::limited_child";
+    let child = Process::new("/bin/sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env(LIMITED, directory.path())
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    let acknowledged = check(directory.path()).await;
+    assert!(acknowledged > 10, "{acknowledged}");
 }
 
 /// Runs a child until it has acknowledged something and then a while longer; answers whether it was still alive.
