@@ -77,7 +77,12 @@ impl Plan {
 pub async fn existing(ctx: &Ctx) -> Result<Option<Foundation>> {
     let mut snapshot = ctx.store.snapshot().await?;
     let first = read::instance::all(&mut snapshot).await?.into_iter().next();
-    Ok(first.map(|i| Foundation { instance: i.id, org: i.default_org, automation_token: None, users: None }))
+    Ok(first.map(|i| Foundation {
+        instance: i.id,
+        org: i.default_org,
+        automation_token: None,
+        users: None,
+    }))
 }
 
 /// Draws what a first start needs: ids and a token.
@@ -93,7 +98,13 @@ pub fn plan(ctx: &Ctx) -> Plan {
         automation_token: Some(token.clone()),
         users: Some(users.clone()),
     };
-    Plan { foundation, users, token_id, token, digest }
+    Plan {
+        foundation,
+        users,
+        token_id,
+        token,
+        digest,
+    }
 }
 
 /// Lays the foundation in one commit.
@@ -101,21 +112,28 @@ pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Foundation> {
     let (instance, org) = (&plan.foundation.instance, &plan.foundation.org);
     let laid: Result<()> = ctx
         .store
-        .change("instance.found", instance, &plan.users.automation, ctx.now(), |work| {
-            Box::pin(async move {
-                lay_ground(ctx, work, instance, org).await?;
-                let address = EmailAddress::parse(&format!("admin@{}", ctx.policy.public_host));
-                person(work, org, &plan.users.admin, Kind::Human, address.ok()).await?;
-                let mut automation = person(work, org, &plan.users.automation, Kind::Machine, None).await?;
-                let add = Command::AddToken {
-                    id: plan.token_id.clone(),
-                    digest: plan.digest,
-                    expires: NO_EXPIRY,
-                    existing: 0,
-                };
-                work.decide(&mut automation, add).map_err(Error::from)
-            })
-        })
+        .change(
+            "instance.found",
+            instance,
+            &plan.users.automation,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    lay_ground(ctx, work, instance, org).await?;
+                    let address = EmailAddress::parse(&format!("admin@{}", ctx.policy.public_host));
+                    person(work, org, &plan.users.admin, Kind::Human, address.ok()).await?;
+                    let mut automation =
+                        person(work, org, &plan.users.automation, Kind::Machine, None).await?;
+                    let add = Command::AddToken {
+                        id: plan.token_id.clone(),
+                        digest: plan.digest,
+                        expires: NO_EXPIRY,
+                        existing: 0,
+                    };
+                    work.decide(&mut automation, add).map_err(Error::from)
+                })
+            },
+        )
         .await;
     laid.map(|()| plan.foundation.clone())
 }
