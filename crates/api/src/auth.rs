@@ -99,6 +99,10 @@ impl Auth {
 
 const SEND: Verification = Verification::Send { link: None };
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 fn details(changed: &Changed) -> Option<ObjectDetails> {
     Some(ObjectDetails {
         sequence: changed.head.seq.unsigned_abs(),
@@ -357,8 +361,8 @@ fn factors_of(person: &Person) -> Vec<user_v1::AuthFactor> {
             .iter()
             .any(|f| f.channel == channel && person.otp_ready(f))
     };
-    let sms = ready(Channel::Sms).then(|| Type::OtpSms(user_v1::AuthFactorOtpsms {}));
-    let email = ready(Channel::Email).then(|| Type::OtpEmail(user_v1::AuthFactorOtpEmail {}));
+    let sms = ready(Channel::Sms).then_some(Type::OtpSms(user_v1::AuthFactorOtpsms {}));
+    let email = ready(Channel::Email).then_some(Type::OtpEmail(user_v1::AuthFactorOtpEmail {}));
     let factor = |kind| user_v1::AuthFactor {
         state: user_v1::AuthFactorState::Ready.into(),
         r#type: Some(kind),

@@ -49,6 +49,10 @@ pub(crate) async fn answer<T>(
     work.await.map_err(|error| call.refuse(op, error))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 pub(crate) fn timestamp(at: Timestamp) -> Option<wkt::Timestamp> {
     Some(wkt::Timestamp::from_micros(at.0))
 }
@@ -123,6 +127,10 @@ fn org_v2(organization: object::v2beta::Organization) -> app::Result<OrgRef> {
 }
 
 /// Details of generation 2024-06, whose message had no creation date.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 fn details_2024(changed: &Changed) -> Option<object::v2beta::Details> {
     Some(object::v2beta::Details {
         sequence: changed.head.seq.unsigned_abs(),
@@ -133,6 +141,10 @@ fn details_2024(changed: &Changed) -> Option<object::v2beta::Details> {
 }
 
 /// Details of generation resources.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 fn details(changed: &Changed) -> Option<resources::object::v3alpha::Details> {
     Some(resources::object::v3alpha::Details {
         id: changed.id.to_string(),

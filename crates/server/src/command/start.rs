@@ -50,6 +50,7 @@ fn announce(running: &Running) {
     output::line(&format!("Merlon {}", env!("CARGO_PKG_VERSION")));
     output::line(&format!("  data    {data}"));
     output::line(&format!("  token   {data}/{TOKEN_FILE}"));
+    output::line(&format!("  org     {}", running.ground.foundation.org));
     output::line(&format!("  inbox   {url}/ui/inbox"));
     output::line(&format!("  api     {url}/openapi"));
     for warning in &running.warnings {

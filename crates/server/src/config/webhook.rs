@@ -41,8 +41,12 @@ pub(super) const SMS: Names = {
         FILE_MEANING,
     );
     const SECOND: Key = Key::unset("sms_webhook.second_signing_key", Form::Secret, SECOND_MEANING);
-    const PRIVATE: Key =
-        Key::new("sms_webhook.allow_private", Form::Choice(&["no", "yes"]), "no", PRIVATE_MEANING);
+    const PRIVATE: Key = Key::new(
+        "sms_webhook.allow_private",
+        Form::Choice(&["no", "yes"]),
+        "no",
+        PRIVATE_MEANING,
+    );
     const TIMEOUT: Key = Key::new("sms_webhook.timeout", Form::Time(1, 30), "5s", TIMEOUT_MEANING);
     Names {
         keys: &[&URL, &SIGNING_KEY, &FILE, &SECOND, &PRIVATE, &TIMEOUT],
@@ -64,8 +68,12 @@ pub(super) const EMAIL: Names = {
         FILE_MEANING,
     );
     const SECOND: Key = Key::unset("email_webhook.second_signing_key", Form::Secret, SECOND_MEANING);
-    const PRIVATE: Key =
-        Key::new("email_webhook.allow_private", Form::Choice(&["no", "yes"]), "no", PRIVATE_MEANING);
+    const PRIVATE: Key = Key::new(
+        "email_webhook.allow_private",
+        Form::Choice(&["no", "yes"]),
+        "no",
+        PRIVATE_MEANING,
+    );
     const TIMEOUT: Key = Key::new("email_webhook.timeout", Form::Time(1, 30), "5s", TIMEOUT_MEANING);
     Names {
         keys: &[&URL, &SIGNING_KEY, &FILE, &SECOND, &PRIVATE, &TIMEOUT],

@@ -32,7 +32,9 @@ pub(super) fn product(
         }
     });
     let senders = senders(settings)?;
-    workers.tasks.spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
+    workers
+        .tasks
+        .spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
     spawn(workers, tidy(Arc::clone(ctx)));
     workers.tasks.spawn_blocking(warm_up);
     Ok(Router::new().merge(api::openapi::routes()).fallback_service(rpc))

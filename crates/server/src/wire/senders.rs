@@ -36,7 +36,10 @@ fn smtp(server: &config::Smtp) -> anyhow::Result<Sender> {
         },
         allow_cleartext: server.allow_cleartext,
         authority,
-        login: server.login.as_ref().map(|(user, password)| (user.clone(), secret(password))),
+        login: server
+            .login
+            .as_ref()
+            .map(|(user, password)| (user.clone(), secret(password))),
         sender: server.sender.clone(),
         sender_name: server.sender_name.clone(),
         reply_to: server.reply_to.clone(),
