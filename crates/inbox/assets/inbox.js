@@ -27,6 +27,7 @@ async function copy(button) {
   } catch {
     done = copyBySelecting(text);
   }
+  if (!done) getSelection().selectAllChildren(source || button.previousElementSibling);
   button.textContent = done ? "Copied" : "Press Ctrl+C";
   button.classList.toggle("done", done);
   setTimeout(() => {

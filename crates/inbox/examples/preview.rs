@@ -1,4 +1,4 @@
-//! Serves the page with sample messages on a port of this machine, for looking at it while it is changed:
+//! Serves the page with sample messages, and a new one every five seconds, for looking at it while it is changed:
 //! `cargo run -p inbox --example preview -- [open|admin|empty]`. Prints the address and a token that opens it.
 
 #![allow(
@@ -6,6 +6,8 @@
     clippy::print_stdout,
     reason = "a tool for whoever works on the page"
 )]
+
+use std::time::Duration;
 
 use app::{
     inbox::{InboxMessage, capture},
@@ -19,7 +21,10 @@ use inbox::InboxAccess;
 use testkit::TestCtx;
 use tokio::net::TcpListener;
 
-const SAMPLES: &[(Channel, &str, &str, &str, &str)] = &[
+/// Channel, recipient, subject, code, text.
+type Sample = (Channel, &'static str, &'static str, &'static str, &'static str);
+
+const SAMPLES: &[Sample] = &[
     (
         Channel::Sms,
         "+390669821234",
@@ -48,21 +53,8 @@ async fn main() {
     let mode = std::env::args().nth(1).unwrap_or_else(|| "open".to_owned());
     let test = TestCtx::new().await;
     let instance = test.foundation.instance.clone();
-    for (channel, to, subject, code, text) in SAMPLES.iter().filter(|_| mode != "empty") {
-        test.advance(Span::seconds(95));
-        let sms = *channel == Channel::Sms;
-        let message = InboxMessage {
-            id: test.new_id(),
-            recipient: (*to).to_owned(),
-            channel: if sms { "sms" } else { "email" }.to_owned(),
-            kind: if sms { "verify_phone" } else { "verify_email" }.to_owned(),
-            subject: (*subject).to_owned(),
-            text: (*text).to_owned(),
-            code: (*code).to_owned(),
-            created: test.now(),
-        };
-        let to = Destination::from_trusted(*channel, to);
-        capture(&test.ctx, &instance, &to, &message).await.unwrap();
+    for sample in SAMPLES.iter().filter(|_| mode != "empty") {
+        receive(&test, sample).await;
     }
     let access = if mode == "admin" {
         InboxAccess::Admin
@@ -73,5 +65,30 @@ async fn main() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}/ui/inbox", listener.local_addr().unwrap());
     println!("{}", test.foundation.automation_token.as_ref().unwrap().reveal());
+    tokio::spawn(async move {
+        for sample in SAMPLES.iter().cycle() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            receive(&test, sample).await;
+        }
+    });
     axum::serve(listener, router).await.unwrap();
+}
+
+async fn receive(test: &TestCtx, (channel, to, subject, code, text): &Sample) {
+    test.advance(Span::seconds(95));
+    let sms = *channel == Channel::Sms;
+    let message = InboxMessage {
+        id: test.new_id(),
+        recipient: (*to).to_owned(),
+        channel: if sms { "sms" } else { "email" }.to_owned(),
+        kind: if sms { "verify_phone" } else { "verify_email" }.to_owned(),
+        subject: (*subject).to_owned(),
+        text: (*text).to_owned(),
+        code: (*code).to_owned(),
+        created: test.now(),
+    };
+    let to = Destination::from_trusted(*channel, to);
+    capture(&test.ctx, &test.foundation.instance, &to, &message)
+        .await
+        .unwrap();
 }
