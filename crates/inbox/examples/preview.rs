@@ -74,7 +74,7 @@ async fn main() {
     axum::serve(listener, router).await.unwrap();
 }
 
-async fn receive(test: &TestCtx, (channel, to, subject, code, text): &Sample) {
+async fn receive(test: &TestCtx, (channel, to, subject, code, body): &Sample) {
     test.advance(Span::seconds(95));
     let sms = *channel == Channel::Sms;
     let message = InboxMessage {
@@ -83,7 +83,7 @@ async fn receive(test: &TestCtx, (channel, to, subject, code, text): &Sample) {
         channel: if sms { "sms" } else { "email" }.to_owned(),
         kind: if sms { "verify_phone" } else { "verify_email" }.to_owned(),
         subject: (*subject).to_owned(),
-        text: (*text).to_owned(),
+        text: (*body).to_owned(),
         code: (*code).to_owned(),
         created: test.now(),
     };
