@@ -11,7 +11,7 @@ pub use render::Rendered;
 pub use sender::{Failure, Sender, Senders};
 pub use smtp::{Smtp, SmtpSecurity, SmtpSettings};
 pub use webhook::{Webhook, WebhookSettings};
-pub use worker::{housekeeping, run};
+pub use worker::run;
 
 /// Why a provider cannot be used as it is configured.
 #[derive(Debug, thiserror::Error)]

@@ -32,10 +32,6 @@ const MARGIN: Span = Span::seconds(10);
 const NAP: Duration = Duration::from_secs(30);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How often stale registrations are removed.
-const HOUSEKEEPING: Duration = Duration::from_hours(1);
-/// Rounds of one housekeeping, so that it ends.
-const MOST_ROUNDS: usize = 50;
 
 struct Worker {
     ctx: Arc<Ctx>,
@@ -68,23 +64,6 @@ pub async fn run(ctx: Arc<Ctx>, senders: Senders, stop: CancellationToken) {
         }
     }
     while sends.join_next().await.is_some() {}
-}
-
-/// Removes what nobody needs any more, now and every hour, until `stop` is cancelled.
-pub async fn housekeeping(ctx: Arc<Ctx>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        for _ in 0..MOST_ROUNDS {
-            match app::user::otp::sweep_stale(&ctx).await {
-                Ok(0) => break,
-                Ok(users) => tracing::info!(users, "stale registrations were removed"),
-                Err(error) => {
-                    tracing::warn!(%error, "stale registrations could not be removed");
-                    break;
-                }
-            }
-        }
-        let _ = timeout(HOUSEKEEPING, stop.cancelled()).await;
-    }
 }
 
 impl Worker {
