@@ -53,6 +53,28 @@ fn describe() {
         "Time from request head to response head"
     );
     metrics::describe_gauge!("merlon_http_connections", "Open connections");
+    metrics::describe_counter!(
+        "merlon_messages_total",
+        "Messages by channel, provider and outcome"
+    );
+    metrics::describe_histogram!(
+        "merlon_message_send_seconds",
+        metrics::Unit::Seconds,
+        "Time that a provider took for one message"
+    );
+    metrics::describe_histogram!(
+        "merlon_message_delay_seconds",
+        metrics::Unit::Seconds,
+        "Time from the commit of a message to its delivery"
+    );
+    metrics::describe_gauge!("merlon_messages_waiting", "Messages in the outbox");
+    metrics::describe_counter!("merlon_store_commits_total", "Commits, each one sync of the disk");
+    metrics::describe_counter!("merlon_store_write_sets_total", "Units of work in those commits");
+    metrics::describe_counter!(
+        "merlon_store_conflicts_total",
+        "Units of work that ran again after a lost race"
+    );
+    metrics::describe_histogram!("merlon_store_batch_size", "Units of work of one commit");
     metrics::describe_counter!("merlon_http_panics_total", "Requests that ended in a bug of ours");
     metrics::describe_gauge!("process_resident_memory_bytes", "Resident memory");
     metrics::describe_gauge!("process_open_fds", "Open file descriptors");

@@ -2,6 +2,7 @@
 //! and dice are rolled.
 
 mod ground;
+mod known_host;
 mod product;
 mod senders;
 mod senses;
@@ -161,12 +162,7 @@ fn open_home(
 fn warn(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     let listen = settings.server.listen;
-    let external_https = settings
-        .server
-        .external_url
-        .as_ref()
-        .is_some_and(|url| url.scheme() == "https");
-    if !listen.ip().is_loopback() && settings.tls.is_none() && !external_https {
+    if !listen.ip().is_loopback() && !settings.is_https() {
         warnings.push(format!(
             "{listen} is reachable from outside without TLS, so tokens and codes can be read on the way; set tls.certificate_file and \
              tls.key_file, or server.external_url when a proxy in front speaks TLS"

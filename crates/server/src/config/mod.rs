@@ -97,6 +97,12 @@ pub struct Sources {
 }
 
 impl Settings {
+    /// Whether people reach this server by TLS, whoever ends it.
+    pub fn is_https(&self) -> bool {
+        let external = self.server.external_url.as_ref();
+        self.tls.is_some() || external.is_some_and(|url| url.scheme() == "https")
+    }
+
     /// Reads all sources and checks everything; the error lists all that is wrong at once.
     pub fn load(sources: Sources) -> Result<Self, ConfigError> {
         let mut written = Written::default();

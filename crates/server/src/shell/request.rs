@@ -46,17 +46,12 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(settings: &Settings, routes: Router, seed: u64) -> Self {
-        let external = settings
-            .server
-            .external_url
-            .as_ref()
-            .is_some_and(|url| url.scheme() == "https");
         let class = |class: &'static str| metrics::counter!("merlon_http_requests_total", "status" => class);
         Self {
             routes,
             trusted: settings.server.trusted_proxies.clone(),
             cors: settings.cors.clone(),
-            https: settings.tls.is_some() || external,
+            https: settings.is_https(),
             ids: Ids {
                 seed,
                 count: AtomicU64::new(0),

@@ -5,9 +5,13 @@ use std::{sync::Arc, time::Duration};
 use app::{Ctx, housekeeping, instance::Instances};
 use axum::Router;
 use domain::user::PhoneNumber;
+use inbox::InboxAccess;
 
-use super::{Ground, Workers, senders::senders};
-use crate::{config::Settings, shell::Readiness};
+use super::{Ground, Workers, known_host, senders::senders};
+use crate::{
+    config::{Access, Settings},
+    shell::Readiness,
+};
 
 /// How often is tidied up.
 const TIDY_EVERY: Duration = Duration::from_mins(5);
@@ -21,6 +25,7 @@ pub(super) fn product(
 ) -> anyhow::Result<Router> {
     let ctx = &ground.ctx;
     let instances = Instances::one(ground.foundation.instance.clone());
+    let page = inbox_page(settings, ctx, &instances);
     let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
     let rpc = api::rpc::service(gate, api::services::all(ctx))?;
     let store = ctx.store.clone();
@@ -37,7 +42,28 @@ pub(super) fn product(
         .spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
     spawn(workers, tidy(Arc::clone(ctx)));
     workers.tasks.spawn_blocking(warm_up);
-    Ok(Router::new().merge(api::openapi::routes()).fallback_service(rpc))
+    Ok(Router::new()
+        .merge(api::openapi::routes())
+        .merge(page)
+        .fallback_service(rpc))
+}
+
+/// The inbox page: for administrators, or open to whoever reaches this server by a name of its own.
+fn inbox_page(settings: &Settings, ctx: &Arc<Ctx>, instances: &Instances) -> Router {
+    let page = |access| inbox::routes(Arc::clone(ctx), instances.clone(), access, settings.is_https());
+    match settings.inbox.access {
+        Access::Admin => page(InboxAccess::Admin),
+        Access::Open => {
+            let policy = &ctx.policy;
+            let hosts = policy
+                .trusted_hosts
+                .iter()
+                .chain([&policy.public_host])
+                .cloned()
+                .collect();
+            known_host::only(hosts, page(InboxAccess::Open))
+        }
+    }
 }
 
 /// The first phone number ever read loads the numbering plans of the world; better now than in somebody's request.

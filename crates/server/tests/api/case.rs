@@ -140,7 +140,7 @@ fn users() -> Vec<Twin> {
         }))
         .about("new_user")
         .answers(json!({"emailCode": "$any", "phoneCode": null}))
-        .leaves(json!({"data": {"name": "Ada", "n": 1.0}, "state": "USER_STATE_ACTIVE", "authenticators": null, "contact": {
+        .leaves(json!({"data": {"name": "Ada", "n": 1}, "state": "USER_STATE_ACTIVE", "authenticators": null, "contact": {
             "email": {"address": "$email", "isVerified": null}, "phone": {"number": "$phone", "isVerified": true}}})),
         twin("CreateUser", "with nothing", json!({"organization": {"orgId": "$org"}, "user": {"userId": "$new_user"}}))
             .about("new_user")
@@ -152,7 +152,7 @@ fn users() -> Vec<Twin> {
             .leaves(json!({"details": {"owner": {"id": "$other_org"}}})),
         twin("GetUser", "", user()).answers(json!({"user": {"state": "USER_STATE_ACTIVE", "contact": null}})),
         twin("PatchUser", "data", json!({"id": "$user", "user": {"data": {"a": [1, "b", null]}}}))
-            .leaves(json!({"data": {"a": [1.0, "b", null]}})),
+            .leaves(json!({"data": {"a": [1, "b", null]}})),
         twin("PatchUser", "contact to be sent to", with(json!({"phone": {"number": "$phone"}})))
             .answers(json!({"emailCode": null, "phoneCode": null}))
             .leaves(json!({"contact": {"phone": {"number": "$phone", "isVerified": null}, "email": null}})),

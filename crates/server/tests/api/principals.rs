@@ -40,18 +40,44 @@ async fn nobody_comes_in_without_a_token() {
     for method in proto::rpc::METHODS {
         let request = any_request(method);
         for form in Form::ALL {
-            let with = |token, headers| Call { method, request: &request, token, headers };
+            let with = |token, headers| Call {
+                method,
+                request: &request,
+                token,
+                headers,
+            };
             let stranger = world.client.call(form, &with(None, &[])).await;
             let garbage = world.client.call(form, &with(Some("garbage"), &[])).await;
-            let basic = world.client.call(form, &with(None, &[("authorization", "Basic YTpi")])).await;
+            let basic = world
+                .client
+                .call(form, &with(None, &[("authorization", "Basic YTpi")]))
+                .await;
             if public(method) {
-                assert_eq!((stranger.code(), garbage.code(), basic.code()), (0, 0, 0), "{}", method.path);
+                assert_eq!(
+                    (stranger.code(), garbage.code(), basic.code()),
+                    (0, 0, 0),
+                    "{}",
+                    method.path
+                );
                 continue;
             }
             let failure = stranger.failure();
-            assert_eq!((failure.code, &*failure.message, &*failure.details), (16, "auth header missing", &[][..]));
-            assert_eq!((garbage.code(), garbage.failure().id()), (16, "AUTH-7fs1e"), "{} {form:?}", method.path);
-            assert_eq!((basic.code(), basic.failure().id()), (16, "AUTH-toLo1"), "{} {form:?}", method.path);
+            assert_eq!(
+                (failure.code, &*failure.message, &*failure.details),
+                (16, "auth header missing", &[][..])
+            );
+            assert_eq!(
+                (garbage.code(), garbage.failure().id()),
+                (16, "AUTH-7fs1e"),
+                "{} {form:?}",
+                method.path
+            );
+            assert_eq!(
+                (basic.code(), basic.failure().id()),
+                (16, "AUTH-toLo1"),
+                "{} {form:?}",
+                method.path
+            );
         }
     }
     world.end().await;
@@ -62,10 +88,19 @@ async fn nobody_comes_in_without_a_token() {
 async fn a_token_that_ended_is_garbage() {
     let world = World::new().await;
     let dead = dead_tokens(&world).await;
-    for (place, method) in proto::rpc::METHODS.iter().enumerate().filter(|(_, method)| !public(method)) {
+    for (place, method) in proto::rpc::METHODS
+        .iter()
+        .enumerate()
+        .filter(|(_, method)| !public(method))
+    {
         let request = any_request(method);
         let form = Form::ALL[place % Form::ALL.len()];
-        let call = |token| Call { method, request: &request, token: Some(token), headers: &[] };
+        let call = |token| Call {
+            method,
+            request: &request,
+            token: Some(token),
+            headers: &[],
+        };
         let garbage = world.client.reply(form, &call("garbage")).await;
         for (why, token) in &dead {
             let reply = world.client.reply(form, &call(token)).await;
@@ -81,18 +116,41 @@ async fn dead_tokens(world: &World) -> Vec<(&'static str, String)> {
     let mut dead = Vec::new();
     let lasting = world.someone(&world.org, &[owner.clone()]).await;
     dead.push(("expired", world.token(&lasting.id, Some(soon)).await));
-    for (why, method) in [("locked", "LockUser"), ("deactivated", "DeactivateUser"), ("deleted", "DeleteUser")] {
+    for (why, method) in [
+        ("locked", "LockUser"),
+        ("deactivated", "DeactivateUser"),
+        ("deleted", "DeleteUser"),
+    ] {
         let user = world.someone(&world.org, &[owner.clone()]).await;
-        assert_eq!(world.calls(&user.token, "AuthService/GetMyUser", json!({})).await.code(), 0);
-        let done = world.owner_calls(&format!("{}/{method}", case::NEW), json!({"id": user.id})).await;
+        assert_eq!(
+            world
+                .calls(&user.token, "AuthService/GetMyUser", json!({}))
+                .await
+                .code(),
+            0
+        );
+        let done = world
+            .owner_calls(&format!("{}/{method}", case::NEW), json!({"id": user.id}))
+            .await;
         assert_eq!(done.code(), 0);
         dead.push((why, user.token));
     }
     let late = json!({"userId": lasting.id, "expirationDate": "2030-01-01T00:00:00Z"});
-    let added = world.owner_calls("UserService/AddPersonalAccessToken", late).await;
-    let (id, token) = (added.ok()["tokenId"].clone(), added.ok()["token"].as_str().unwrap().to_owned());
+    let added = world
+        .owner_calls("UserService/AddPersonalAccessToken", late)
+        .await;
+    let (id, token) = (
+        added.ok()["tokenId"].clone(),
+        added.ok()["token"].as_str().unwrap().to_owned(),
+    );
     let remove = json!({"userId": lasting.id, "tokenId": id});
-    assert_eq!(world.owner_calls("UserService/RemovePersonalAccessToken", remove).await.code(), 0);
+    assert_eq!(
+        world
+            .owner_calls("UserService/RemovePersonalAccessToken", remove)
+            .await
+            .code(),
+        0
+    );
     dead.push(("removed", token));
     world.advance(Span::seconds(2));
     dead
@@ -125,14 +183,35 @@ async fn principals(world: &World) -> Vec<Principal> {
     let there = || Scope::Org(world.other_org.clone());
     let kinds = [
         ("a user without roles", vec![]),
-        ("the user manager of another organization", vec![(there(), Role::OrgUserManager)]),
-        ("the owner of another organization", vec![(there(), Role::OrgOwner)]),
-        ("a viewer of the organization", vec![(here(), Role::OrgOwnerViewer)]),
-        ("the user manager of the organization", vec![(here(), Role::OrgUserManager)]),
+        (
+            "the user manager of another organization",
+            vec![(there(), Role::OrgUserManager)],
+        ),
+        (
+            "the owner of another organization",
+            vec![(there(), Role::OrgOwner)],
+        ),
+        (
+            "a viewer of the organization",
+            vec![(here(), Role::OrgOwnerViewer)],
+        ),
+        (
+            "the user manager of the organization",
+            vec![(here(), Role::OrgUserManager)],
+        ),
         ("the owner of the organization", vec![(here(), Role::OrgOwner)]),
-        ("a viewer of the instance", vec![(Scope::Instance, Role::IamOwnerViewer)]),
-        ("a user manager of the instance", vec![(Scope::Instance, Role::IamUserManager)]),
-        ("an owner of the instance", vec![(Scope::Instance, Role::IamOwner)]),
+        (
+            "a viewer of the instance",
+            vec![(Scope::Instance, Role::IamOwnerViewer)],
+        ),
+        (
+            "a user manager of the instance",
+            vec![(Scope::Instance, Role::IamUserManager)],
+        ),
+        (
+            "an owner of the instance",
+            vec![(Scope::Instance, Role::IamOwner)],
+        ),
     ];
     let mut principals = Vec::new();
     for (name, roles) in kinds {
@@ -159,7 +238,9 @@ impl Principal {
             Scope::Instance => true,
             Scope::Org(named) => named == org,
         };
-        self.roles.iter().any(|(scope, role)| here(scope) && carries(*role, permission))
+        self.roles
+            .iter()
+            .any(|(scope, role)| here(scope) && carries(*role, permission))
     }
 
     fn holds_anywhere(&self, permission: &str) -> bool {
@@ -167,7 +248,9 @@ impl Principal {
     }
 
     fn holds_instance_wide(&self, permission: &str) -> bool {
-        self.roles.iter().any(|(scope, role)| *scope == Scope::Instance && carries(*role, permission))
+        self.roles
+            .iter()
+            .any(|(scope, role)| *scope == Scope::Instance && carries(*role, permission))
     }
 
     /// What the permission table says for a user of `org`, who is somebody else.
@@ -190,7 +273,9 @@ impl Principal {
         match method.name {
             _ if allowed => Heard::Done,
             "ListPersonalAccessTokens" => Heard::Done,
-            "CreateUser" | "ListMessages" | "WaitForMessage" | "DeleteMessage" if self.roles.is_empty() => Heard::NoRole,
+            "CreateUser" | "ListMessages" | "WaitForMessage" | "DeleteMessage" if self.roles.is_empty() => {
+                Heard::NoRole
+            }
             "CreateUser" | "ListMessages" | "WaitForMessage" | "DeleteMessage" => Heard::Denied("AUTH-AWfge"),
             _ if self.holds(Permission::UserRead.name(), org) => Heard::Denied("AUTH-AWfge"),
             _ => Heard::NotFound,
@@ -199,11 +284,16 @@ impl Principal {
 }
 
 fn carries(role: Role, permission: &str) -> bool {
-    role.permissions().iter().any(|carried| carried.name() == permission)
+    role.permissions()
+        .iter()
+        .any(|carried| carried.name() == permission)
 }
 
 fn heard(answer: &Answer) -> Heard {
-    match (answer.code(), answer.outcome.as_ref().err().map(|failure| failure.id())) {
+    match (
+        answer.code(),
+        answer.outcome.as_ref().err().map(|failure| failure.id()),
+    ) {
         (0, _) => Heard::Done,
         (5, Some("AUTHZ-cdgFk")) => Heard::NoRole,
         (5, _) => Heard::NotFound,
@@ -225,7 +315,9 @@ async fn roles_allow_what_the_table_says() {
     let world = World::new().await;
     let principals = principals(&world).await;
     let cases = about_others();
-    let pairs = cases.iter().flat_map(|case| principals.iter().map(move |principal| (case, principal)));
+    let pairs = cases
+        .iter()
+        .flat_map(|case| principals.iter().map(move |principal| (case, principal)));
     stream::iter(pairs.enumerate())
         .for_each_concurrent(AT_ONCE, |(place, (case, principal))| {
             tries(&world, case, principal, Form::ALL[place % Form::ALL.len()])
@@ -236,14 +328,24 @@ async fn roles_allow_what_the_table_says() {
 
 async fn tries(world: &World, case: &Case, principal: &Principal, form: Form) {
     let scene = Scene::new(world, &case.given).await;
-    let org = if case.request.to_string().contains("orgDomain") { &world.other_org } else { &world.org };
+    let org = if case.request.to_string().contains("orgDomain") {
+        &world.other_org
+    } else {
+        &world.org
+    };
     let name = format!("{} as {} over {form:?}", case.name(), principal.name);
     let before = world.sequence(&scene.get("user")).await;
-    let answer = scene.send(form, &case.method, &case.request, Some(&principal.who.token)).await;
+    let answer = scene
+        .send(form, &case.method, &case.request, Some(&principal.who.token))
+        .await;
     let wanted = principal.expected(case, org);
     assert_eq!(heard(&answer), wanted, "{name}: {answer:?}");
     if wanted != Heard::Done {
-        assert_eq!(world.sequence(&scene.get("user")).await, before, "{name}: something changed");
+        assert_eq!(
+            world.sequence(&scene.get("user")).await,
+            before,
+            "{name}: something changed"
+        );
     }
     if wanted == Heard::NotFound || wanted == Heard::NoRole {
         missing_is_the_same(&scene, case, principal, form, &name).await;
@@ -258,7 +360,12 @@ async fn tries(world: &World, case: &Case, principal: &Principal, form: Form) {
 async fn missing_is_the_same(scene: &Scene<'_>, case: &Case, principal: &Principal, form: Form, name: &str) {
     let (there, missing) = (scene.filled(&case.request), without_user(scene, &case.request));
     let method = contract::method(&case.method);
-    let call = |request| Call { method, request, token: Some(&*principal.who.token), headers: &[] };
+    let call = |request| Call {
+        method,
+        request,
+        token: Some(&*principal.who.token),
+        headers: &[],
+    };
     let there = scene.world.client.reply(form, &call(&there)).await;
     let missing = scene.world.client.reply(form, &call(&missing)).await;
     assert_same_bytes(&there, &missing, name);
@@ -271,7 +378,10 @@ fn without_user(scene: &Scene<'_>, request: &Value) -> Value {
             request[field] = "$missing".into();
         }
     }
-    request.as_object_mut().expect("a message").retain(|_, value| !value.is_null());
+    request
+        .as_object_mut()
+        .expect("a message")
+        .retain(|_, value| !value.is_null());
     scene.filled(&request)
 }
 
@@ -280,9 +390,10 @@ fn without_user(scene: &Scene<'_>, request: &Value) -> Value {
 async fn what_is_missing_is_not_found() {
     let world = World::new().await;
     let mut cases = about_others();
-    cases.retain(|case| case.request.to_string().contains(r#"id":"$user""#.trim_start_matches('"')));
     cases.retain(|case| case.request["id"] == "$user" || case.request["userId"] == "$user");
-    stream::iter(&cases).for_each_concurrent(AT_ONCE, |case| missing(&world, case)).await;
+    stream::iter(&cases)
+        .for_each_concurrent(AT_ONCE, |case| missing(&world, case))
+        .await;
     world.end().await;
 }
 
@@ -291,26 +402,60 @@ async fn missing(world: &World, case: &Case) {
     let request = without_user(&scene, &case.request);
     let mut first = None;
     for form in Form::ALL {
-        let call = Call { method: contract::method(&case.method), request: &request, token: Some(&*world.owner), headers: &[] };
+        let call = Call {
+            method: contract::method(&case.method),
+            request: &request,
+            token: Some(&*world.owner),
+            headers: &[],
+        };
         let answer = world.client.call(form, &call).await;
         assert_eq!(answer.code(), 5, "{} over {form:?}: {answer:?}", case.name());
-        assert_eq!(answer.failure().id(), not_found_id(&case.method), "{}", case.name());
-        assert_eq!(first.get_or_insert_with(|| answer.clone()), &answer, "{}", case.name());
+        assert_eq!(
+            answer.failure().id(),
+            not_found_id(&case.method),
+            "{}",
+            case.name()
+        );
+        assert_eq!(
+            first.get_or_insert_with(|| answer.clone()),
+            &answer,
+            "{}",
+            case.name()
+        );
     }
     // A user of another organization than the named one is none.
-    if case.method.starts_with(case::NEW) {
+    if case.method.starts_with(case::NEW) && !case.method.ends_with("/GetUser") {
         let mut request = scene.filled(&case.request);
-        for organization in [json!({"orgId": world.other_org.as_str()}), json!({"orgDomain": "other.example.com"}), json!({"orgId": "0"})] {
+        for organization in [
+            json!({"orgId": world.other_org.as_str()}),
+            json!({"orgDomain": "other.example.com"}),
+            json!({"orgId": "0"}),
+        ] {
             request["organization"] = organization;
-            let call = Call { method: contract::method(&case.method), request: &request, token: Some(&*world.owner), headers: &[] };
+            let call = Call {
+                method: contract::method(&case.method),
+                request: &request,
+                token: Some(&*world.owner),
+                headers: &[],
+            };
             for form in [Form::Rest, Form::Grpc] {
                 let answer = world.client.call(form, &call).await;
                 assert_eq!(Some(&answer), first.as_ref(), "{} over {form:?}", case.name());
             }
         }
         request["organization"] = json!({"orgId": world.org.as_str()});
-        let call = Call { method: contract::method(&case.method), request: &request, token: Some(&*world.owner), headers: &[] };
-        assert_eq!(world.client.call(Form::Rest, &call).await.code(), 0, "{}", case.name());
+        let call = Call {
+            method: contract::method(&case.method),
+            request: &request,
+            token: Some(&*world.owner),
+            headers: &[],
+        };
+        assert_eq!(
+            world.client.call(Form::Rest, &call).await.code(),
+            0,
+            "{}",
+            case.name()
+        );
     }
 }
 
@@ -340,9 +485,14 @@ fn not_found_id(method: &str) -> &'static str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_may_do_to_themselves_what_the_table_says() {
     let world = World::new().await;
-    let cases: Vec<_> = about_others().into_iter().filter(|case| !case.method.contains("Inbox")).collect();
+    let cases: Vec<_> = about_others()
+        .into_iter()
+        .filter(|case| !case.method.contains("Inbox"))
+        .collect();
     stream::iter(cases.iter().enumerate())
-        .for_each_concurrent(AT_ONCE, |(place, case)| to_oneself(&world, case, Form::ALL[place % Form::ALL.len()]))
+        .for_each_concurrent(AT_ONCE, |(place, case)| {
+            to_oneself(&world, case, Form::ALL[place % Form::ALL.len()])
+        })
         .await;
     world.end().await;
 }
@@ -350,10 +500,24 @@ async fn users_may_do_to_themselves_what_the_table_says() {
 async fn to_oneself(world: &World, case: &Case, form: Form) {
     let scene = Scene::new(world, &case.given).await;
     let row = permission::row(contract::method(&case.method).path).expect("a row");
-    assert_eq!(row.own == permission::Own::No, case.own == Own::Role, "{}", case.name());
+    assert_eq!(
+        row.own == permission::Own::No,
+        case.own == Own::Role,
+        "{}",
+        case.name()
+    );
     let before = world.sequence(&scene.get("user")).await;
-    let answer = scene.send(form, &case.method, &case.request, Some(&scene.get("token"))).await;
+    let answer = scene
+        .send(form, &case.method, &case.request, Some(&scene.get("token")))
+        .await;
     let name = format!("{} over {form:?}: {answer:?}", case.name());
+    if case
+        .given
+        .iter()
+        .any(|(step, _)| step.ends_with("/LockUser") || step.ends_with("/DeactivateUser"))
+    {
+        return assert_eq!(answer.code(), 16, "{name}");
+    }
     match case.own {
         Own::Allowed => assert_eq!(heard(&answer), Heard::Done, "{name}"),
         Own::Trust => {
@@ -375,7 +539,9 @@ async fn methods_with_a_permission_ask_for_it_first() {
     let world = World::new().await;
     let principals = principals(&world).await;
     for method in proto::rpc::METHODS {
-        let Some(permission) = method.permission.filter(|name| *name != AUTHENTICATED) else { continue };
+        let Some(permission) = method.permission.filter(|name| *name != AUTHENTICATED) else {
+            continue;
+        };
         let request = unserved::request(method).unwrap_or_else(|| any_request(method));
         let carried = match permission {
             "userschema.read" => "iam.read",
@@ -383,7 +549,12 @@ async fn methods_with_a_permission_ask_for_it_first() {
             same => same,
         };
         for principal in &principals {
-            let call = Call { method, request: &request, token: Some(&principal.who.token), headers: &[] };
+            let call = Call {
+                method,
+                request: &request,
+                token: Some(&principal.who.token),
+                headers: &[],
+            };
             let answer = world.client.call(Form::ConnectJson, &call).await;
             let name = format!("{} as {}: {answer:?}", method.path, principal.name);
             if principal.roles.is_empty() {
@@ -391,7 +562,10 @@ async fn methods_with_a_permission_ask_for_it_first() {
             } else if !principal.holds_anywhere(carried) {
                 assert_eq!(heard(&answer), Heard::Denied("AUTH-5mWD2"), "{name}");
             } else {
-                assert!(!matches!(answer.code(), 16 | 5) || method.name == "CreateUser", "{name}");
+                assert!(
+                    !matches!(answer.code(), 16 | 5) || method.name == "CreateUser",
+                    "{name}"
+                );
             }
         }
     }

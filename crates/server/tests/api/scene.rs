@@ -89,6 +89,9 @@ impl<'a> Scene<'a> {
 
     /// Keeps what later requests may speak of.
     pub(crate) fn keep(&mut self, answer: &Value) {
+        if let Some(id) = answer["result"][0]["id"].as_str() {
+            self.known.insert("listed".to_owned(), id.to_owned());
+        }
         for (field, name) in KEPT {
             if let Some(value) = answer[field].as_str() {
                 self.known.insert(name.to_owned(), value.to_owned());
@@ -160,7 +163,9 @@ impl<'a> Scene<'a> {
             "deletionDate",
             "createdAt",
         ];
-        const FRESH: [&str; 7] = [
+        const FRESH: [&str; 9] = [
+            "text",
+            "code",
             "otpSmsId",
             "otpEmailId",
             "tokenId",

@@ -91,7 +91,7 @@ async fn what_is_not_served_says_so_after_authentication_and_validation() {
                 .await;
             assert_eq!(answer.code(), 12, "{} over {form:?}: {answer:?}", method.path);
             assert!(answer.failure().message.contains(method.name), "{answer:?}");
-            if let Some(request) = with_a_long_id(&request) {
+            if let Some(request) = with_a_long_id(&request).filter(|_| !id_has_no_rule(method)) {
                 let answer = world
                     .client
                     .call(form, &call(&request, Some(&*world.owner)))
@@ -103,10 +103,16 @@ async fn what_is_not_served_says_so_after_authentication_and_validation() {
     }
     assert_eq!(
         count,
-        2 * 17 + 2 * 7,
+        2 * 16 + 2 * 7,
         "what is served moves to the table of cases"
     );
     world.end().await;
+}
+
+/// Most ids of the first schema service have no rule in the contract.
+fn id_has_no_rule(method: &MethodInfo) -> bool {
+    let first = method.service == "zitadel.user.schema.v3alpha.UserSchemaService";
+    first && method.name != "GetUserSchemaByID"
 }
 
 /// The same request with an id that no rule lets through.

@@ -79,7 +79,6 @@ impl World {
             .reveal()
             .to_owned();
         let org = foundation.org.clone();
-        tokio::spawn(fill_inbox(Arc::clone(&running.ground.ctx)));
         let other_org = found_org(&running.ground.ctx, &running, "other.example.com").await;
         Self {
             client: Client::new(running.address),
@@ -183,6 +182,15 @@ impl World {
         head.seq
     }
 
+    /// How much happened in the whole store.
+    pub(crate) async fn events(&self) -> i64 {
+        let mut snapshot = self.ctx().store.snapshot().await.expect("a snapshot");
+        let counts = snapshot
+            .all("SELECT count(*) FROM event", &[], |row| row.int(0))
+            .await;
+        counts.expect("a count").iter().sum()
+    }
+
     /// How often something of the name happened to a user.
     pub(crate) async fn happened(&self, user: &str, name: &str) -> usize {
         use domain::base::Forgettable;
@@ -216,39 +224,6 @@ impl World {
         let differing = store::rebuild_matches(&self.ctx().store).await.expect("a store");
         assert_eq!(differing, Vec::<String>::new(), "read models differ from the log");
         self.running.shutdown().await;
-    }
-}
-
-/// Captures what is sent, as the worker of the server will.
-async fn fill_inbox(ctx: Arc<Ctx>) {
-    use app::{delivery, inbox};
-    loop {
-        for due in delivery::take(&ctx, 100, ctx.now() + Span::minutes(1))
-            .await
-            .unwrap_or_default()
-        {
-            let message = delivery::open(&ctx, &due).expect("a message");
-            let captured = inbox::InboxMessage {
-                id: due.id().to_owned(),
-                recipient: message.destination.as_str().to_owned(),
-                channel: if message.kind.name() == "verify_phone" {
-                    "sms"
-                } else {
-                    "email"
-                }
-                .to_owned(),
-                kind: message.kind.name().to_owned(),
-                subject: String::new(),
-                text: format!("{} {}", message.code, message.link.unwrap_or_default()),
-                code: message.code.clone(),
-                created: message.created,
-            };
-            inbox::capture(&ctx, due.instance(), &message.destination, &captured)
-                .await
-                .expect("captured");
-            delivery::finish(&ctx, &due).await.expect("finished");
-        }
-        ctx.outbox_bell.notified().await;
     }
 }
 
