@@ -4,7 +4,7 @@ use std::fmt;
 
 use domain::{
     access::Permission,
-    base::{InstanceId, Timestamp},
+    base::{InstanceId, Timestamp, UserId},
     user::{Destination, EmailAddress, PhoneNumber},
 };
 use serde::{Deserialize, Serialize};
@@ -59,10 +59,12 @@ pub struct InboxQuery {
     pub most: i64,
 }
 
-/// Captures a message for `recipient` instead of sending it; `message.id` makes repeating harmless.
+/// Captures a message about `user` for `recipient` instead of sending it; `message.id` makes repeating harmless, and
+/// the message goes with the user.
 pub async fn capture(
     ctx: &Ctx,
     instance: &InstanceId,
+    user: &UserId,
     recipient: &Destination,
     message: &InboxMessage,
 ) -> Result<()> {
@@ -73,7 +75,7 @@ pub async fn capture(
         sealed: ctx.keys.seal(&*ctx.entropy, &place(&message.id), &plain),
         created: message.created,
     };
-    ctx.store.capture(instance, &captured).await?;
+    ctx.store.capture(instance, user, &captured).await?;
     ctx.inbox_bell.notify_waiters();
     Ok(())
 }

@@ -125,9 +125,15 @@ async fn capture(ctx: &Ctx, due: &Due, message: &Message, rendered: &Rendered) -
         code: message.code.clone(),
         created: ctx.now(),
     };
-    inbox::capture(ctx, due.instance(), &message.destination, &captured)
-        .await
-        .map_err(|_| Failure::later("the inbox took nothing"))
+    inbox::capture(
+        ctx,
+        due.instance(),
+        &message.user,
+        &message.destination,
+        &captured,
+    )
+    .await
+    .map_err(|_| Failure::later("the inbox took nothing"))
 }
 
 /// Stable name for logs, metrics and the inbox.

@@ -1,6 +1,6 @@
 //! The built-in inbox: messages that were captured instead of sent, sealed as in the outbox.
 
-use domain::base::{InstanceId, Timestamp};
+use domain::base::{InstanceId, Timestamp, UserId};
 
 use crate::{
     commit::{Statement, Value},
@@ -25,15 +25,17 @@ pub struct Captured {
 }
 
 impl Store {
-    /// Captures a message. Capturing the same id again changes nothing.
-    pub async fn capture(&self, instance: &InstanceId, message: &Captured) -> Result<()> {
+    /// Captures a message about a user, and goes with them. Capturing the same id again changes nothing.
+    pub async fn capture(&self, instance: &InstanceId, user: &UserId, message: &Captured) -> Result<()> {
         let rows = vec![
             Statement::new(
-                "INSERT INTO inbox_message (instance, id, recipient, sealed, created_at) VALUES ($1, $2, $3, $4, $5)
+                "INSERT INTO inbox_message (instance, id, user_id, recipient, sealed, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (instance, id) DO NOTHING",
                 [
                     instance.shared().into(),
                     message.id.as_str().into(),
+                    user.shared().into(),
                     Value::from(&message.recipient[..]),
                     Value::from(&message.sealed[..]),
                     message.created.into(),

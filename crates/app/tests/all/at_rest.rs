@@ -58,9 +58,15 @@ async fn no_code_can_be_read_in_the_files() {
             code: message.code.clone(),
             created: ctx.now(),
         };
-        inbox::capture(&ctx, &owner.instance, &message.destination, &captured)
-            .await
-            .unwrap();
+        inbox::capture(
+            &ctx,
+            &owner.instance,
+            &message.user,
+            &message.destination,
+            &captured,
+        )
+        .await
+        .unwrap();
     }
     let listed = inbox::list(
         &ctx,

@@ -28,7 +28,7 @@ async fn capture(ctx: &Ctx, by: &Caller, text: &str, code: &str) -> String {
         code: code.into(),
         created: ctx.now(),
     };
-    inbox::capture(ctx, &by.instance, &destination, &message)
+    inbox::capture(ctx, &by.instance, &by.user, &destination, &message)
         .await
         .unwrap();
     id

@@ -47,8 +47,18 @@ impl PhoneNumber {
             PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost | PhoneNumberType::UAN => {
                 Err(PhoneNumberError::Refused)
             }
-            _ => Ok(Self(number.format_as(PhoneNumberFormat::E164).as_ref().into())),
+            _ => Self::settled(&number.format_as(PhoneNumberFormat::E164)),
         }
+    }
+
+    /// Takes an E.164 text that reads as itself: at most 15 digits (ITU-T E.164 §6), and the same number again when it
+    /// is read anew. Anything else could be one number here and another at the provider.
+    fn settled(text: &str) -> Result<Self, PhoneNumberError> {
+        let again = Parsed::parse(text, None).map_err(|_| PhoneNumberError::Impossible)?;
+        if text.len() > 16 || again.format_as(PhoneNumberFormat::E164) != text {
+            return Err(PhoneNumberError::Impossible);
+        }
+        Ok(Self(text.into()))
     }
 
     /// Takes over a number that was parsed before, such as a column of our own.
@@ -102,6 +112,8 @@ mod tests {
         assert_eq!(parse("+999123456789"), Err(PhoneNumberError::Impossible));
         assert_eq!(parse("+41 900 123 456"), Err(PhoneNumberError::Refused));
         assert_eq!(parse("+hello"), Err(PhoneNumberError::Impossible));
+        assert_eq!(parse("+811000000000000000"), Err(PhoneNumberError::Impossible));
+        assert_eq!(parse("+600000000000"), Err(PhoneNumberError::Impossible));
     }
 
     #[test]

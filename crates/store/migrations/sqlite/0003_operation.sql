@@ -40,6 +40,7 @@ CREATE INDEX outbox_next ON outbox (next_at);
 CREATE TABLE inbox_message (
     id         TEXT    NOT NULL,
     instance   TEXT    NOT NULL,
+    user_id    TEXT    NOT NULL,
     recipient  BLOB    NOT NULL,
     sealed     BLOB    NOT NULL,
     created_at INTEGER NOT NULL,

@@ -104,7 +104,8 @@ pub async fn with_stale_otps(
     now: Timestamp,
     most: i64,
 ) -> Result<Vec<(InstanceId, UserId)>> {
-    let sql = "SELECT DISTINCT instance, user_id FROM otp_factor WHERE stale_at <= $1 LIMIT $2";
+    let sql = "SELECT instance, user_id FROM otp_factor WHERE stale_at <= $1
+               GROUP BY instance, user_id ORDER BY min(stale_at) LIMIT $2";
     snapshot
         .all(sql, &[now.0.into(), most.into()], |row| {
             Ok((
@@ -200,6 +201,7 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
     "DELETE FROM token WHERE instance = $1 AND user_id = $2",
     "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM inbox_message WHERE instance = $1 AND user_id = $2",
     FORGET_PARCELS,
 ];
 

@@ -1,6 +1,6 @@
 //! The built-in inbox: newest first, in pages, and never more than is kept.
 
-use domain::base::{InstanceId, Span};
+use domain::base::{InstanceId, Span, UserId};
 use store::{
     Store,
     inbox::{self, Captured, KEPT},
@@ -38,9 +38,9 @@ async fn messages_are_listed_newest_first_in_pages_and_by_recipient() {
     let database = backend::database();
     let store = &database.store;
     for n in 1..=9 {
-        store.capture(&instance(), &message(n, u8::try_from(n % 2).unwrap())).await.unwrap();
+        store.capture(&instance(), &UserId::from_trusted("1"), &message(n, u8::try_from(n % 2).unwrap())).await.unwrap();
     }
-    store.capture(&InstanceId::from_trusted("other"), &message(10, 1)).await.unwrap();
+    store.capture(&InstanceId::from_trusted("other"), &UserId::from_trusted("1"), &message(10, 1)).await.unwrap();
     assert_eq!(ids(store, None, (0, 0), 4).await, [9, 8, 7, 6]);
     assert_eq!(ids(store, None, (6, 0), 4).await, [5, 4, 3, 2]);
     assert_eq!(ids(store, None, (2, 0), 4).await, [1]);
@@ -53,9 +53,9 @@ async fn messages_are_listed_newest_first_in_pages_and_by_recipient() {
 async fn capturing_again_changes_nothing_and_discarding_works_once() {
     let database = backend::database();
     let store = &database.store;
-    store.capture(&instance(), &message(1, 1)).await.unwrap();
+    store.capture(&instance(), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
     let other = Captured { sealed: b"other".to_vec(), ..message(1, 2) };
-    store.capture(&instance(), &other).await.unwrap();
+    store.capture(&instance(), &UserId::from_trusted("1"), &other).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
     let found = inbox::list(&mut snapshot, &instance(), None, ("", ""), 10).await.unwrap();
     assert_eq!((found.len(), &found[0].sealed[..]), (1, &b"1"[..]));
@@ -68,11 +68,11 @@ async fn capturing_again_changes_nothing_and_discarding_works_once() {
 async fn the_oldest_make_room() {
     let database = backend::database();
     let store = &database.store;
-    store.capture(&InstanceId::from_trusted("other"), &message(1, 1)).await.unwrap();
+    store.capture(&InstanceId::from_trusted("other"), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
     let tasks: Vec<_> = (1..=KEPT + 5)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.capture(&instance(), &message(n, 1)).await.unwrap() })
+            tokio::spawn(async move { store.capture(&instance(), &UserId::from_trusted("1"), &message(n, 1)).await.unwrap() })
         })
         .collect();
     for task in tasks {
