@@ -8,7 +8,7 @@ mod writer;
 use std::path::Path;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 pub(super) use reader::{SqliteRow, SqliteSnapshot};
 
@@ -89,7 +89,7 @@ fn connect(path: &Path, cache_mib: i64) -> Result<Connection> {
             cache_mib * 1024
         ))
         .map_err(doing("preparing the database"))?;
-    connection.set_prepared_statement_cache_capacity(128);
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -106,6 +106,16 @@ fn connect_reader(path: &Path) -> Result<Connection> {
              PRAGMA mmap_size = 1073741824;",
         )
         .map_err(Error::while_doing("preparing the database to read"))?;
-    connection.set_prepared_statement_cache_capacity(128);
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// Statements are prepared once. Without the planner's stability guarantee the library may prepare a statement again
+/// whenever a value is bound, to see whether another plan would suit that value: more work than the query itself.
+fn keep_plans(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(128);
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+        .map_err(Error::while_doing("preparing the connection"))
 }
