@@ -77,7 +77,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         .spawn(workers.stop.clone().run_until_cancelled_owned(upkeep));
 
     let ground = ground::lay(&settings, &senses, &home, &master_key, &mut warnings).await?;
-    let product = product::product(&settings, &ground, &readiness, &workers)?;
+    let product = product::product(&settings, &ground, &readiness, (&workers, &stop))?;
     let parts = Parts {
         readiness,
         metrics,

@@ -6,6 +6,7 @@ use app::{Ctx, housekeeping, instance::Instances};
 use axum::Router;
 use domain::user::PhoneNumber;
 use inbox::InboxAccess;
+use tokio_util::sync::CancellationToken;
 
 use super::{Ground, Workers, known_host, senders::senders};
 use crate::{
@@ -21,13 +22,18 @@ pub(super) fn product(
     settings: &Settings,
     ground: &Ground,
     readiness: &Readiness,
-    workers: &Workers,
+    (workers, stop): (&Workers, &CancellationToken),
 ) -> anyhow::Result<Router> {
     let ctx = &ground.ctx;
     let instances = Instances::one(ground.foundation.instance.clone());
     let page = inbox_page(settings, ctx, &instances);
     let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
     let rpc = api::rpc::service(gate, api::services::all(ctx))?;
+    let (health, stopping) = (rpc.clone(), stop.clone());
+    workers.tasks.spawn(async move {
+        stopping.cancelled().await;
+        health.shut_down();
+    });
     let store = ctx.store.clone();
     readiness.probe("store", move || {
         if store.takes_writes() {
