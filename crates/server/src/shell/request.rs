@@ -11,10 +11,10 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use metrics::{Counter, Histogram};
@@ -108,7 +108,9 @@ impl Shell {
             .filter(|kind| kind.as_bytes().starts_with(GRPC))
             .cloned();
         let limit = kind.is_none().then_some(BODY_TIME);
-        let request = request.map(|body| Timely::new(body, limit));
+        // Who waits for permission to send has not sent anything yet, and HTTP/2 can end one stream alone.
+        let read_away = request.version() < Version::HTTP_2 && !request.headers().contains_key(EXPECT);
+        let request = request.map(|body| Timely::new(body, limit).read_away(read_away));
         let outcome = AssertUnwindSafe(async { self.routes.clone().call(request).await })
             .catch_unwind()
             .await;

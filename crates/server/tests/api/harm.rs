@@ -93,7 +93,7 @@ impl Victim {
     }
 
     /// Nothing changed, and the next caller is served.
-    async fn is_well(self) {
+    async fn ends_well(self) {
         assert_eq!(self.world.events().await, self.events, "something changed");
         let answer = self
             .world
@@ -194,7 +194,7 @@ async fn json_that_is_none_is_refused_with_its_place() {
             .contains("line 1 column"),
         "{reply:?}"
     );
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,7 +235,7 @@ async fn enums_and_numbers_out_of_range_are_refused() {
             .await;
         refused(&reply, 400, 3, says);
     }
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,7 +283,7 @@ async fn what_is_too_large_or_too_deep_is_refused() {
     let many = format!("{{\"data\":{{\"a\":[{}0]}}}}", "0,".repeat(2_000_000));
     let reply = victim.http("PATCH", &target, &[], many).await;
     assert!(matches!(reply.status, 400 | 413 | 429), "{}", reply.status);
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -336,7 +336,7 @@ async fn frames_that_are_broken_are_refused() {
         )
         .await;
     refused(&reply, 415, 3, "compressed");
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -401,7 +401,7 @@ async fn paths_and_verbs_that_are_none_are_refused() {
         assert!(matches!(reply.status, 400 | 404), "{reply:?}");
         assert!(reply.header("set-cookie").is_none());
     }
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 /// A body that ends early, a head that never ends, and a caller that says nothing take nothing with them.
@@ -440,7 +440,34 @@ async fn callers_that_stop_halfway_change_nothing() {
         "{:?}",
         String::from_utf8_lossy(&answer[..length])
     );
-    victim.is_well().await;
+    victim.ends_well().await;
+}
+
+/// Whoever sends too much reads why, and finds no broken connection instead, even when it reads nothing before it has sent
+/// everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_send_too_much_hear_so() {
+    let victim = Victim::new().await;
+    let connect = format!("POST /zitadel.{NEW}/SetContactPhone HTTP/1.1\r\ncontent-type: application/json");
+    let rest = format!("PUT /v3alpha/users/{}/phone HTTP/1.1", victim.user);
+    for (head, status) in [(rest, 413), (connect, 429)] {
+        let mut stream = TcpStream::connect(victim.world.client.address)
+            .await
+            .expect("connected");
+        let head = format!(
+            "{head}\r\nhost: x\r\nauthorization: {}\r\ncontent-length: {LARGE}\r\n\r\n",
+            victim.bearer
+        );
+        stream.write_all(head.as_bytes()).await.expect("a head is taken");
+        stream
+            .write_all(&vec![b' '; LARGE])
+            .await
+            .expect("a body is taken");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {status}"));
+    }
+    victim.ends_well().await;
 }
 
 /// A code of the wrong length is a slip: it costs no try, however often.
@@ -502,7 +529,7 @@ async fn harm_in_numbers_takes_little_memory() {
         grown < 512 * 1024,
         "grew by {grown} KiB, other tests of this process included"
     );
-    victim.is_well().await;
+    victim.ends_well().await;
 }
 
 /// Resident memory of this process in KiB.

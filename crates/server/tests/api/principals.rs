@@ -1,5 +1,7 @@
 //! Who may do what, over the wire: every RPC for every kind of caller, as the permission table has it.
 
+use std::slice;
+
 use api::permission::{self, AUTHENTICATED};
 use domain::{
     access::{Permission, Role, Scope},
@@ -15,7 +17,7 @@ use super::{
     scene::Scene,
     success::AT_ONCE,
     unserved,
-    wire::{Answer, Call, Form, Reply},
+    wire::{Answer, Call, Failure, Form, Reply},
     world::{Someone, World},
 };
 
@@ -114,14 +116,14 @@ async fn dead_tokens(world: &World) -> Vec<(&'static str, String)> {
     let owner = (Scope::Instance, Role::IamOwner);
     let soon = world.ctx().now() + Span::seconds(1);
     let mut dead = Vec::new();
-    let lasting = world.someone(&world.org, &[owner.clone()]).await;
+    let lasting = world.someone(&world.org, slice::from_ref(&owner)).await;
     dead.push(("expired", world.token(&lasting.id, Some(soon)).await));
     for (why, method) in [
         ("locked", "LockUser"),
         ("deactivated", "DeactivateUser"),
         ("deleted", "DeleteUser"),
     ] {
-        let user = world.someone(&world.org, &[owner.clone()]).await;
+        let user = world.someone(&world.org, slice::from_ref(&owner)).await;
         assert_eq!(
             world
                 .calls(&user.token, "AuthService/GetMyUser", json!({}))
@@ -290,10 +292,7 @@ fn carries(role: Role, permission: &str) -> bool {
 }
 
 fn heard(answer: &Answer) -> Heard {
-    match (
-        answer.code(),
-        answer.outcome.as_ref().err().map(|failure| failure.id()),
-    ) {
+    match (answer.code(), answer.outcome.as_ref().err().map(Failure::id)) {
         (0, _) => Heard::Done,
         (5, Some("AUTHZ-cdgFk")) => Heard::NoRole,
         (5, _) => Heard::NotFound,

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use prost::Message;
 use proto::rpc::{Code, MethodInfo};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::contract;
@@ -447,9 +447,4 @@ fn rest(method: &MethodInfo, reply: &Reply) -> Result<Value, Failure> {
         message: json["message"].as_str().unwrap_or_default().to_owned(),
         details: json["details"].as_array().cloned().unwrap_or_default(),
     })
-}
-
-/// A call whose request is empty.
-pub(crate) fn nothing() -> Value {
-    json!({})
 }
