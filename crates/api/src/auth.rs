@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use app::{
-    Ctx, Target,
+    Ctx, Error, Target,
     user::{
         self, Changed, UserView,
         code::{NewDestination, Verification},
@@ -159,7 +159,7 @@ impl AuthService<Call> for Auth {
         call: Call,
         req: wire::SetMyEmailRequest,
     ) -> Result<wire::SetMyEmailResponse, Status> {
-        let new = NewDestination::email(&req.email, SEND, call.language);
+        let new = NewDestination::email(&req.email, SEND, call.language).map_err(|e| in_field("email", e));
         let changed = self.set(&call, Op::SetMyEmail, new).await?;
         Ok(wire::SetMyEmailResponse {
             details: details(&changed),
@@ -209,6 +209,7 @@ impl AuthService<Call> for Auth {
         req: wire::SetMyPhoneRequest,
     ) -> Result<wire::SetMyPhoneResponse, Status> {
         let new = NewDestination::phone(&self.ctx, &req.phone, SEND, call.language);
+        let new = new.map_err(|e| in_field("phone", e));
         let changed = self.set(&call, Op::SetMyPhone, new).await?;
         Ok(wire::SetMyPhoneResponse {
             details: details(&changed),
@@ -310,6 +311,14 @@ impl AuthService<Call> for Auth {
         Ok(wire::RemoveMyAuthFactorOtpEmailResponse {
             details: details(&changed),
         })
+    }
+}
+
+/// Number and address stand in the request itself here, not in a message of their own.
+fn in_field(field: &'static str, error: Error) -> Error {
+    match error {
+        Error::Invalid { reason, .. } => Error::Invalid { field, reason },
+        other => other,
     }
 }
 

@@ -577,11 +577,13 @@ fn mine() -> Vec<Fault> {
         with(
             me("SetMyPhone", INVALID, "PHONE-so0wa"),
             json!({"phone": "+4179"}),
-        ),
+        )
+        .says("phone: "),
         with(
             me("SetMyEmail", INVALID, "EMAIL-599BI"),
             json!({"email": "no address"}),
-        ),
+        )
+        .says("email: "),
         me("AddMyAuthFactorOTPSMS", PRECONDITION, "COMMAND-Q54j2"),
         me("AddMyAuthFactorOTPSMS", PRECONDITION, "COMMAND-Q54j2").given(sms, phone(returned())),
         me("AddMyAuthFactorOTPSMS", EXISTS, "COMMAND-Ad3g2")
