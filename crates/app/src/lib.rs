@@ -21,6 +21,3 @@ pub use access::{Caller, OrgRef, Target};
 pub use ctx::{Clock, Ctx, Entropy};
 pub use error::{Error, Result};
 pub use language::Language;
-
-#[cfg(test)]
-mod tests;
