@@ -135,6 +135,17 @@ fn singles(text: &mut String, once: &Once) -> std::fmt::Result {
             history.events
         )?;
     }
+    if let Some(found) = &once.footprint {
+        writeln!(
+            text,
+            "memory at rest: resident {:.0} MiB, of it anonymous {:.0} MiB; after {} connections {:.0} MiB, of it anonymous {:.0} MiB",
+            found.idle.resident,
+            found.idle.anonymous,
+            found.connections,
+            found.after_connections.resident,
+            found.after_connections.anonymous
+        )?;
+    }
     if let Some(memory) = once.memory {
         writeln!(
             text,

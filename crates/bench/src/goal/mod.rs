@@ -194,7 +194,7 @@ fn processor(judge: &mut Judge, ledger: &Ledger) {
         ("verify", (110.0, 75.0)),
     ] {
         let cpu = ledger.median(at(what, Wire::Json), |figure| figure.cpu);
-        judge.at_most("P6", (format!("CPU of a {what}, 64"), "µs"), cpu, bounds);
+        judge.at_most("P6", (format!("CPU of one {what}, 64"), "µs"), cpu, bounds);
     }
 }
 
@@ -269,7 +269,12 @@ fn footprint(judge: &mut Judge, found: &Footprint) {
 fn tripwires(judge: &mut Judge, ledger: &Ledger) {
     for (what, least) in [("add", 8_000.0), ("verify", 6_000.0), ("get", 45_000.0)] {
         let rate = ledger.median(at(what, Wire::Json), |figure| figure.rate);
-        judge.at_least("wire", format!("{what}s a second, 64"), rate, (least, least));
+        judge.at_least(
+            "wire",
+            format!("{what} requests a second, 64"),
+            rate,
+            (least, least),
+        );
     }
 }
 
