@@ -187,7 +187,7 @@ pub async fn authenticate(ctx: &Ctx, instance: &InstanceId, token: &str) -> Resu
     let Some((id, digest)) = secret::read_token(token) else {
         return Ok(None);
     };
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance().await?;
     let Some(holder) = read::token::holder(&mut snapshot, instance, &id).await? else {
         return Ok(None);
     };

@@ -14,7 +14,7 @@ use app::{
     instance::Instances,
 };
 use domain::{
-    base::Span,
+    base::{Span, UserId},
     user::{Channel, Destination},
 };
 use inbox::InboxAccess;
@@ -88,7 +88,8 @@ async fn receive(test: &TestCtx, (channel, to, subject, code, body): &Sample) {
         created: test.now(),
     };
     let to = Destination::from_trusted(*channel, to);
-    capture(&test.ctx, &test.foundation.instance, &to, &message)
+    let about = UserId::from_trusted("1");
+    capture(&test.ctx, &test.foundation.instance, &about, &to, &message)
         .await
         .unwrap();
 }

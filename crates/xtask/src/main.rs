@@ -82,6 +82,10 @@ fn test() -> Result<()> {
 
 fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(&format!("== {name}\n"))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a stopwatch for people; no rule looks at it"
+    )]
     let start = Instant::now();
     work().with_context(|| format!("step '{name}' failed"))?;
     say(&format!("== {name}: {:.1} s\n", start.elapsed().as_secs_f64()))

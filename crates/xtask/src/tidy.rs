@@ -41,8 +41,8 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 }
 
 /// `[dependencies]` of a crate name only the rooms that it may know; tests may use more.
-fn doors(root: &Path, room: &str, allowed: &[&str], breaches: &mut Vec<String>) -> Result<()> {
-    let path = root.join("crates").join(room).join("Cargo.toml");
+fn doors(house: &Path, room: &str, allowed: &[&str], breaches: &mut Vec<String>) -> Result<()> {
+    let path = house.join("crates").join(room).join("Cargo.toml");
     let manifest = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let section = manifest.split("[dependencies]").nth(1).unwrap_or_default();
     let section = section.split("\n[").next().unwrap_or_default();

@@ -81,7 +81,8 @@ impl<G: Gate> Core<G> {
         payload: Payload<'_>,
     ) -> Result<Bytes, Status> {
         let wire = head.wire.name();
-        let span = tracing::info_span!("rpc", method = method.info.path, wire, request_id = %head.request_id);
+        let span =
+            tracing::debug_span!("rpc", method = method.info.path, wire, request_id = %head.request_id);
         let measured = method.meter.start(head.wire);
         let work = AssertUnwindSafe(self.work(method, &head, payload))
             .catch_unwind()

@@ -9,7 +9,10 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
-use domain::{base::Span, user::Destination};
+use domain::{
+    base::{Span, UserId},
+    user::Destination,
+};
 use http_body_util::BodyExt;
 use inbox::InboxAccess;
 use scraper::{Html, Selector};
@@ -102,7 +105,8 @@ impl World {
             created: self.test.now(),
         };
         let instance = &self.test.foundation.instance;
-        capture(&self.test.ctx, instance, &destination, &message)
+        let about = UserId::from_trusted("1");
+        capture(&self.test.ctx, instance, &about, &destination, &message)
             .await
             .unwrap();
         message.id

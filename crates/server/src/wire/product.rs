@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use app::{Ctx, housekeeping, instance::Instances};
 use axum::Router;
-use domain::user::PhoneNumber;
 use inbox::InboxAccess;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +46,6 @@ pub(super) fn product(
         .tasks
         .spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
     spawn(workers, tidy(Arc::clone(ctx)));
-    workers.tasks.spawn_blocking(warm_up);
     Ok(Router::new()
         .merge(api::openapi::routes())
         .merge(page)
@@ -70,11 +68,6 @@ fn inbox_page(settings: &Settings, ctx: &Arc<Ctx>, instances: &Instances) -> Rou
             known_host::only(hosts, page(InboxAccess::Open))
         }
     }
-}
-
-/// The first phone number ever read loads the numbering plans of the world; better now than in somebody's request.
-fn warm_up() {
-    drop(PhoneNumber::parse("+41791234567", None));
 }
 
 /// Runs a worker until the server stops.

@@ -164,6 +164,17 @@ impl Store {
         }
     }
 
+    /// Takes a view for a single query: cheaper than [`Self::snapshot`], and two queries in it may see two states.
+    #[allow(
+        clippy::unused_async,
+        reason = "the embedded database answers at once, a database server does not"
+    )]
+    pub async fn glance(&self) -> Result<Snapshot> {
+        match &self.inner.database {
+            Database::Sqlite(sqlite) => sqlite.glance().map(Snapshot),
+        }
+    }
+
     pub(crate) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.commit(set).await,

@@ -53,6 +53,10 @@ impl Sqlite {
         self.readers.snapshot()
     }
 
+    pub(super) fn glance(&self) -> Result<SqliteSnapshot> {
+        self.readers.glance()
+    }
+
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
         self.writer.commit(set).await
     }

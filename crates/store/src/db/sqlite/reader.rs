@@ -33,15 +33,26 @@ impl Readers {
         }
     }
 
+    /// A view that stays the same over several queries.
     pub(super) fn snapshot(&self) -> Result<SqliteSnapshot> {
+        let mut view = self.glance()?;
+        if let Some(connection) = &view.connection {
+            run(connection, "BEGIN")?;
+        }
+        view.delimited = true;
+        Ok(view)
+    }
+
+    /// A view for one query.
+    pub(super) fn glance(&self) -> Result<SqliteSnapshot> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => connect_reader(&self.path)?,
         };
-        run(&connection, "BEGIN")?;
         Ok(SqliteSnapshot {
             connection: Some(connection),
+            delimited: false,
             home: Arc::clone(&self.idle),
         })
     }
@@ -58,6 +69,7 @@ fn run(connection: &Connection, sql: &'static str) -> Result<()> {
 #[derive(Debug)]
 pub(in crate::db) struct SqliteSnapshot {
     connection: Option<Connection>,
+    delimited: bool,
     home: Arc<Mutex<Vec<Connection>>>,
 }
 
@@ -89,7 +101,7 @@ impl Drop for SqliteSnapshot {
         let Some(connection) = self.connection.take() else {
             return;
         };
-        if run(&connection, "COMMIT").is_err() {
+        if self.delimited && run(&connection, "COMMIT").is_err() {
             return;
         }
         let mut idle = self.home.lock();
