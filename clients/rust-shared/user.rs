@@ -907,3 +907,70 @@ async fn a_deleted_or_locked_user_can_no_longer_call() {
     admin.delete(&user).await.unwrap();
     assert_eq!(api.get(&user).await.unwrap_err().code(), Code::Unauthenticated);
 }
+
+// --- usernames and apps -----------------------------------------------------------------------
+
+#[tokio::test]
+async fn names_are_several_and_nobody_elses() {
+    let (_, mut api, user) = start().await;
+    let other = api.create(NewUser::default()).await.unwrap().id;
+    let name = format!("Gigi-{:x}", random());
+    let wide = api.add_name(&user, &name, false).await.unwrap();
+    let of_org = api.add_name(&user, &name, true).await.unwrap();
+    assert_ne!(wide, of_org);
+    let names = view(&mut api, &user).await.authenticators.usernames;
+    let names: Vec<_> = names
+        .into_iter()
+        .map(|it| (it.username_id, it.username, it.is_organization_specific))
+        .collect();
+    assert_eq!(
+        names,
+        [(wide.clone(), name.clone(), false), (of_org, name.clone(), true)]
+    );
+    let upper = name.to_uppercase();
+    refused(
+        api.add_name(&other, &upper, false).await,
+        Code::AlreadyExists,
+        "V3-DKcYh",
+    );
+    refused(
+        api.remove_name(&other, &wide).await,
+        Code::NotFound,
+        "COMMAND-uEii8L6Awp",
+    );
+    api.remove_name(&user, &wide).await.unwrap();
+    api.add_name(&other, &upper, false).await.unwrap();
+    api.delete(&user).await.unwrap();
+    api.add_name(&other, &name, true).await.unwrap();
+    refused(
+        api.add_name(&other, "gi gi", false).await,
+        Code::InvalidArgument,
+        ANY,
+    );
+}
+
+#[tokio::test]
+async fn an_app_is_started_and_removed() {
+    let (_, mut api, user) = start().await;
+    let (id, uri, secret) = api.start_totp(&user).await.unwrap();
+    assert_eq!(secret.len(), 32, "20 bytes in base32");
+    assert!(
+        uri.starts_with("otpauth://totp/") && uri.contains(&format!("secret={secret}&")),
+        "{uri}"
+    );
+    let totps = view(&mut api, &user).await.authenticators.totps;
+    let totps: Vec<_> = totps.into_iter().map(|it| (it.totp_id, it.is_verified)).collect();
+    assert_eq!(totps, [(id.clone(), false)]);
+    refused(
+        api.verify_totp(&user, &id, "00000x").await,
+        Code::InvalidArgument,
+        "EVENT-8isk2",
+    );
+    api.remove_totp(&user, &id).await.unwrap();
+    refused(api.remove_totp(&user, &id).await, Code::NotFound, "COMMAND-Hd9sd");
+    refused(
+        api.verify_totp(&user, &id, "000000").await,
+        Code::NotFound,
+        "COMMAND-3Mif9s",
+    );
+}

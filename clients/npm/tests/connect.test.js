@@ -14,7 +14,7 @@ import { createClientTransport } from "@zitadel/client/web";
 import { ErrorDetailSchema } from "@zitadel/proto/zitadel/message_pb.js";
 import { AuthFactorState } from "@zitadel/proto/zitadel/user_pb.js";
 import { State } from "@zitadel/proto/zitadel/resources/user/v3alpha/user_pb.js";
-import { email, message, organization, otherCode, pat, phone, tokenOf, url, user } from "./support.js";
+import { email, message, organization, otherCode, pat, phone, tokenOf, totp, url, user } from "./support.js";
 
 const interceptors = (token) => (token ? [NewAuthorizationBearerInterceptor(token)] : []);
 
@@ -96,6 +96,24 @@ for (const [name, transport] of Object.entries(transports)) {
     );
     await client.deleteUser({ id });
     await refused(client.getUser({ id }), Code.NotFound);
+  });
+
+  test(`${name}: an app is registered and a name is given`, async () => {
+    const client = createUserServiceClient(transport(pat));
+    const id = await fresh(client);
+    const username = `gigi-${id}`;
+    const { usernameId } = await client.addUsername({ id, username: { username, isOrganizationSpecific: true } });
+    const { totpId, uri, secret } = await client.startTOTPRegistration({ id });
+    assert.match(uri, new RegExp(`^otpauth://totp/[^:]+:${username}`));
+    await refused(client.verifyTOTPRegistration({ id, totpId, code: otherCode(totp(secret)) }), Code.InvalidArgument, "EVENT-8isk2");
+    await client.verifyTOTPRegistration({ id, totpId, code: totp(secret) });
+    const { authenticators } = (await client.getUser({ id })).user;
+    assert.deepEqual(authenticators.usernames.map((it) => [it.usernameId, it.username]), [[usernameId, username]]);
+    assert.deepEqual(authenticators.totps.map((it) => [it.totpId, it.isVerified]), [[totpId, true]]);
+    await refused(client.verifyTOTPRegistration({ id, totpId, code: totp(secret) }), Code.FailedPrecondition, "COMMAND-qx4ls");
+    await client.removeTOTPAuthenticator({ id, totpId });
+    await client.removeUsername({ id, usernameId });
+    assert.equal((await client.getUser({ id })).user.authenticators, undefined);
   });
 
   test(`${name}: a code is sent, an unset optional stays unset`, async () => {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createAccessTokenInterceptor, createAuthClient } from "@zitadel/node/api";
 import { createChannel, createClientFactory, Metadata, Status } from "nice-grpc";
-import { message, organization, otherCode, pat, phone, tokenOf, url } from "./support.js";
+import { message, organization, otherCode, pat, phone, tokenOf, totp, url } from "./support.js";
 
 const file = new URL("./generated/zitadel/user/v3alpha/user_service.js", import.meta.resolve("@zitadel/node/api"));
 const { UserServiceDefinition } = await import(file.href);
@@ -43,6 +43,21 @@ test("generation 2024-06: a number becomes a factor", async () => {
   assert.deepEqual(user.authenticators.otpSms, [{ otpSmsId, phone: number, isVerified: true }]);
   await api.removeOTPSMSAuthenticator({ userId, otpSmsId });
   await refused(api.removeOTPSMSAuthenticator({ userId, otpSmsId }), Status.NOT_FOUND, /\(COMMAND-Sr3h3\)$/);
+});
+
+test("generation 2024-06: an app is registered and a name is given", async () => {
+  const api = client(pat);
+  const userId = await fresh(api);
+  const username = `gigi-${userId}`;
+  const { usernameId } = await api.addUsername({ userId, username: { username } });
+  const { totpId, secret } = await api.startTOTPRegistration({ userId });
+  await api.verifyTOTPRegistration({ userId, totpId, code: totp(secret) });
+  const { authenticators } = (await api.getUserByID({ userId })).user;
+  assert.deepEqual(authenticators.usernames, [{ usernameId, username, isOrganizationSpecific: false }]);
+  assert.deepEqual(authenticators.totps.map((it) => [it.totpId, it.isVerified]), [[totpId, true]]);
+  await api.removeTOTPAuthenticator({ userId, totpId });
+  await api.removeUsername({ userId, usernameId });
+  await refused(api.removeUsername({ userId, usernameId }), Status.NOT_FOUND, /\(COMMAND-uEii8L6Awp\)$/);
 });
 
 test("generation 2024-06: the phone's code is called emailCode, and only when it is returned", async () => {

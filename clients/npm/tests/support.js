@@ -1,7 +1,7 @@
 // What the tests share beside the clients themselves: the server under test, fresh test data,
 // plain REST calls and the inbox. Every test brings its own user, number and address.
 import assert from "node:assert/strict";
-import { randomInt, randomUUID } from "node:crypto";
+import { createHmac, randomInt, randomUUID } from "node:crypto";
 
 function variable(name) {
   const value = process.env[name];
@@ -84,3 +84,14 @@ export async function message(recipient) {
 
 /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second. */
 export const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6}|\.\d{9})?Z$/;
+
+/** What an authenticator app shows for a base32 secret now (RFC 6238: SHA-1, six digits, thirty seconds). */
+export function totp(secret) {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
+  const key = Buffer.from(bits.join("").match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const hash = createHmac("sha1", key).update(step).digest();
+  const word = hash.readUInt32BE(hash.at(-1) & 0xf) & 0x7fffffff;
+  return String(word % 1_000_000).padStart(6, "0");
+}

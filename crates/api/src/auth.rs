@@ -9,7 +9,7 @@ use app::{
         self, Changed, UserView,
         code::{NewDestination, Verification},
         contact::{self, ResendFrom},
-        otp,
+        otp, username,
     },
 };
 use domain::user::{Channel, Contact, Kind, Person, UserState};
@@ -135,8 +135,10 @@ impl AuthService<Call> for Auth {
         _req: wire::GetMyUserRequest,
     ) -> Result<wire::GetMyUserResponse, Status> {
         let view = self.me(&call, Op::GetMyUser).await?;
+        let names = username::login_names(&self.ctx, call.caller()?, &view.person);
+        let login_names = answer(&call, Op::GetMyUser, names).await?;
         Ok(wire::GetMyUserResponse {
-            user: Some(user_of(&view)),
+            user: Some(user_of(&view, login_names)),
             last_login: None,
         })
     }
@@ -336,7 +338,8 @@ fn phone_of(contact: &Contact) -> user_v1::Phone {
     }
 }
 
-fn user_of(view: &UserView) -> user_v1::User {
+/// The oldest name is the preferred one.
+fn user_of(view: &UserView, login_names: Vec<String>) -> user_v1::User {
     use user_v1::user::Type;
     let person = &view.person;
     let kind = match person.kind {
@@ -356,8 +359,14 @@ fn user_of(view: &UserView) -> user_v1::User {
         id: view.id.to_string(),
         details: details_of(view),
         state: state.into(),
+        user_name: person
+            .usernames
+            .first()
+            .map(|n| n.name.as_str().to_owned())
+            .unwrap_or_default(),
+        preferred_login_name: login_names.first().cloned().unwrap_or_default(),
+        login_names,
         r#type: Some(kind),
-        ..Default::default()
     }
 }
 
@@ -372,9 +381,11 @@ fn factors_of(person: &Person) -> Vec<user_v1::AuthFactor> {
     };
     let sms = ready(Channel::Sms).then_some(Type::OtpSms(user_v1::AuthFactorOtpsms {}));
     let email = ready(Channel::Email).then_some(Type::OtpEmail(user_v1::AuthFactorOtpEmail {}));
+    let app = person.totps.iter().any(|f| person.totp_ready(f));
+    let app = app.then_some(Type::Otp(user_v1::AuthFactorOtp {}));
     let factor = |kind| user_v1::AuthFactor {
         state: user_v1::AuthFactorState::Ready.into(),
         r#type: Some(kind),
     };
-    sms.into_iter().chain(email).map(factor).collect()
+    app.into_iter().chain(sms).chain(email).map(factor).collect()
 }

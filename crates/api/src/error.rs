@@ -19,7 +19,7 @@ use app::{
 use domain::{
     base::Timestamp,
     code::Miss,
-    user::{Channel, EmailAddressError, PhoneNumberError, Refusal},
+    user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
 };
 use proto::{
     rpc::{Code, Status},
@@ -68,6 +68,11 @@ ops! {
     AddOtpEmail,
     VerifyOtpEmail,
     RemoveOtpEmail,
+    AddUsername,
+    RemoveUsername,
+    StartTotp,
+    VerifyTotp,
+    RemoveTotp,
     GetMyUser,
     GetMyEmail,
     SetMyEmail,
@@ -213,6 +218,13 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
         Refusal::FactorExists(channel) => factor_exists(channel),
         Refusal::ContactUnverified(channel) => contact_unverified(channel),
         Refusal::TooManyFactors => Answer::new(FailedPrecondition, "MERLON-nJ4c8RqW", Text::OtpTooMany),
+        Refusal::TotpNotFound => Answer::new(NotFound, id::totp_not_found(op), Text::TotpNotExisting),
+        Refusal::TotpVerified => Answer::new(FailedPrecondition, "COMMAND-qx4ls", Text::OtpVerified),
+        Refusal::UsernameTaken => Answer::new(AlreadyExists, "V3-DKcYh", Text::UsernameTaken),
+        Refusal::UsernameNotFound => Answer::new(NotFound, "COMMAND-uEii8L6Awp", Text::UsernameNotFound),
+        Refusal::TooManyUsernames => {
+            Answer::new(FailedPrecondition, "MERLON-h2Tn7RvC", Text::UsernameTooMany)
+        }
         Refusal::TooManyTokens => Answer::new(FailedPrecondition, "MERLON-f3Zk6HsT", Text::TokenTooMany),
         Refusal::ExpiryPast => Answer::new(InvalidArgument, "DOMAIN-dv3t5", Text::TokenExpiryPast),
         Refusal::TokenNotFound => Answer::new(NotFound, "COMMAND-4m77G", Text::TokenNotFound),
@@ -222,6 +234,12 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
 /// A code that was not accepted. A wrong length is answered as a wrong code, which it is.
 fn missed(op: Op, miss: Miss, now: Timestamp) -> Answer {
     match miss {
+        Miss::Malformed | Miss::Wrong if op == Op::VerifyTotp => {
+            Answer::new(Code::InvalidArgument, "EVENT-8isk2", Text::TotpInvalid)
+        }
+        Miss::Expired if op == Op::VerifyTotp => {
+            Answer::new(Code::FailedPrecondition, "MERLON-C7wR2mKe", Text::TotpExpired)
+        }
         Miss::Malformed | Miss::Wrong => match id::code_invalid_or_expired(op) {
             Some(id) => Answer::new(Code::InvalidArgument, id, Text::CodeInvalidOrExpired),
             None => Answer::new(Code::InvalidArgument, "CODE-woT0xc", Text::CodeInvalid),
@@ -245,6 +263,10 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Phone(PhoneNumberError::Refused) => ("MERLON-q9Rt5XaU", Text::PhoneRefused),
         Invalid::Email(EmailAddressError::Empty) => ("EMAIL-spblu", Text::EmailEmpty),
         Invalid::Email(EmailAddressError::Invalid) => ("EMAIL-599BI", Text::EmailInvalid),
+        Invalid::Username(UsernameError::Empty) => ("MERLON-i6Bq3YwE", Text::UsernameEmpty),
+        Invalid::Username(UsernameError::TooLong) => ("MERLON-l9Xc4DzM", Text::UsernameTooLong),
+        Invalid::Username(UsernameError::Character) => ("MERLON-o5Pk8FsU", Text::UsernameCharacter),
+        Invalid::Username(UsernameError::Lookalike) => ("MERLON-B3vJ6nHt", Text::UsernameLookalike),
         Invalid::UrlTemplateSyntax => ("DOMAIN-oGh5e", Text::UrlTemplateSyntax),
         Invalid::UrlTemplateName => ("DOMAIN-ieYa7", Text::UrlTemplateName),
         Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),

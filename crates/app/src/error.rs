@@ -3,7 +3,7 @@
 use domain::{
     access::Permission,
     base::Timestamp,
-    user::{Channel, EmailAddressError, PhoneNumberError, Refusal},
+    user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
 };
 
 pub use store::Error as StoreError;
@@ -20,6 +20,9 @@ pub enum Invalid {
     /// An e-mail address.
     #[error(transparent)]
     Email(#[from] EmailAddressError),
+    /// A username.
+    #[error(transparent)]
+    Username(#[from] UsernameError),
     /// A url template that is no template.
     #[error("only {{{{.Name}}}} is allowed in a url template")]
     UrlTemplateSyntax,

@@ -14,6 +14,7 @@ pub mod language;
 pub mod message;
 pub mod policy;
 pub mod secret;
+pub mod totp;
 pub mod url_template;
 pub mod user;
 

@@ -57,6 +57,8 @@ pub enum Purpose {
     Contact,
     /// Verifying the destination of an OTP factor.
     OtpRegistration,
+    /// Showing to have the secret of a new TOTP factor.
+    TotpRegistration,
 }
 
 impl Purpose {
@@ -64,6 +66,7 @@ impl Purpose {
         match self {
             Self::Contact => "contact",
             Self::OtpRegistration => "otp-registration",
+            Self::TotpRegistration => "totp-registration",
         }
     }
 }

@@ -44,6 +44,12 @@ pub trait Stored: Aggregate + Clone {
         events: &[Self::Event],
     ) -> Vec<Statement>;
 
+    /// Takes the unique values that `events` claim: each statement touches exactly one row, or fails because the value is
+    /// taken, and then nothing of the write set is kept.
+    fn claims(&self, _instance: &InstanceId, _id: &Self::Id, _events: &[Self::Event]) -> Vec<Statement> {
+        Vec::new()
+    }
+
     /// Whether these events ask for all personal values of the stream to be erased.
     fn forgets(_events: &[Self::Event]) -> bool {
         false
@@ -183,6 +189,8 @@ impl Work<'_> {
         stream.head.changed = self.now;
         self.rows
             .extend(stream.state.rows(self.instance, &stream.id, &stream.head, events));
+        self.guards
+            .extend(stream.state.claims(self.instance, &stream.id, events));
     }
 
     /// Writes a row beside the events.

@@ -167,6 +167,7 @@ impl TestCtx {
             data: serde_json::Map::new(),
             email: None,
             phone: None,
+            usernames: Vec::new(),
         };
         let id = user::create(&self.ctx, &owner, &new).await.unwrap().changed.id;
         for (scope, role) in roles {

@@ -381,4 +381,69 @@ impl Api {
         self.filled(answer.into_inner().details, user);
         Ok(())
     }
+
+    /// Gives a name; answers its id.
+    pub async fn add_name(&mut self, user: &str, name: &str, of_org: bool) -> Result<String, Status> {
+        let request = AddUsernameRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            username: Some(SetUsername {
+                username: name.to_owned(),
+                is_organization_specific: of_org,
+            }),
+        };
+        let answer = self.client.add_username(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.username_id)
+    }
+
+    pub async fn remove_name(&mut self, user: &str, id: &str) -> Result<(), Status> {
+        let request = RemoveUsernameRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            username_id: id.to_owned(),
+        };
+        let answer = self.client.remove_username(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    /// Starts the registration of an app; answers its id, key URI and secret.
+    pub async fn start_totp(&mut self, user: &str) -> Result<(String, String, String), Status> {
+        let request = StartTotpRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+        };
+        let answer = self.client.start_totp_registration(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok((answer.totp_id, answer.uri, answer.secret))
+    }
+
+    pub async fn verify_totp(&mut self, user: &str, factor: &str, code: &str) -> Result<(), Status> {
+        let request = VerifyTotpRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            totp_id: factor.to_owned(),
+            code: code.to_owned(),
+        };
+        let answer = self.client.verify_totp_registration(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn remove_totp(&mut self, user: &str, factor: &str) -> Result<(), Status> {
+        let request = RemoveTotpAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            totp_id: factor.to_owned(),
+        };
+        let answer = self.client.remove_totp_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
 }

@@ -42,6 +42,18 @@ errors-user-mfa-otp-sms-not-ready = Einmalcodes per SMS brauchen eine bestätigt
 errors-user-mfa-otp-email-not-ready = Einmalcodes per E-Mail brauchen eine bestätigte E-Mail-Adresse. Setzen und bestätigen Sie diese zuerst.
 errors-user-mfa-otp-too-many = Der Benutzer hat schon so viele Faktoren dieser Art wie erlaubt. Entfernen Sie einen, der nicht mehr gebraucht wird.
 
+errors-user-mfa-totp-not-existing = Der Benutzer hat keine solche Authenticator-App. Prüfen Sie deren Id, oder beginnen Sie eine neue Registrierung.
+errors-user-mfa-totp-invalid-code = Der Code stimmt nicht. Geben Sie den ein, den die App jetzt zeigt, und prüfen Sie die Uhr des Geräts.
+errors-user-mfa-totp-expired = Die Zeit für diese Registrierung ist um. Beginnen Sie eine neue.
+
+errors-user-username-already-exists = Dieser Benutzername ist vergeben. Wählen Sie einen anderen.
+errors-user-username-not-found = Der Benutzer hat keinen solchen Benutzernamen. Prüfen Sie dessen Id.
+errors-user-username-too-many = Der Benutzer hat so viele Benutzernamen, wie erlaubt sind. Entfernen Sie einen, der nicht mehr gebraucht wird.
+errors-user-username-empty = { $field }: Der Benutzername ist leer. Geben Sie mindestens einen Buchstaben oder eine Ziffer an.
+errors-user-username-too-long = { $field }: Der Benutzername ist zu lang. Geben Sie höchstens 200 Zeichen an.
+errors-user-username-character = { $field }: Der Benutzername hat ein Zeichen, das nicht erlaubt ist. Verwenden Sie Buchstaben, Ziffern und sichtbare ASCII-Zeichen ohne Leerzeichen.
+errors-user-username-lookalike = { $field }: Der Benutzername mischt Schriften oder sieht aus wie ein anderer. Schreiben Sie ihn in einer Schrift.
+
 errors-user-pat-not-found = Der Benutzer hat kein solches persönliches Zugriffstoken. Prüfen Sie dessen Id.
 errors-user-pat-too-many = Der Benutzer hat schon so viele persönliche Zugriffstokens wie erlaubt. Entfernen Sie eines, das nicht mehr gebraucht wird.
 errors-user-pat-expiry-past = Das Ablaufdatum liegt nicht in der Zukunft. Wählen Sie ein späteres.

@@ -42,6 +42,18 @@ errors-user-mfa-otp-sms-not-ready = One-time codes by SMS need a verified phone 
 errors-user-mfa-otp-email-not-ready = One-time codes by e-mail need a verified e-mail address. Set and verify it first.
 errors-user-mfa-otp-too-many = The user has as many factors of this kind as are allowed. Remove one that is no longer used.
 
+errors-user-mfa-totp-not-existing = The user has no such authenticator app. Check its id, or start a new registration.
+errors-user-mfa-totp-invalid-code = The code is not right. Enter the one that the app shows now, and check the clock of the device.
+errors-user-mfa-totp-expired = The time for this registration is over. Start a new one.
+
+errors-user-username-already-exists = This username is taken. Choose another one.
+errors-user-username-not-found = The user has no such username. Check its id.
+errors-user-username-too-many = The user has as many usernames as are allowed. Remove one that is no longer used.
+errors-user-username-empty = { $field }: the username is empty. Give at least one letter or digit.
+errors-user-username-too-long = { $field }: the username is too long. Give at most 200 characters.
+errors-user-username-character = { $field }: the username has a character that is not allowed. Use letters, digits and visible ASCII signs, without blanks.
+errors-user-username-lookalike = { $field }: the username mixes scripts or looks like another name. Write it in one script.
+
 errors-user-pat-not-found = The user has no such personal access token. Check its id.
 errors-user-pat-too-many = The user has as many personal access tokens as are allowed. Remove one that is no longer used.
 errors-user-pat-expiry-past = The expiration date is not in the future. Choose a later one.

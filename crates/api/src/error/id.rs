@@ -25,7 +25,12 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::RemoveOtpSms
         | Op::AddOtpEmail
         | Op::VerifyOtpEmail
-        | Op::RemoveOtpEmail => "COMMAND-6T2xrOHxTx",
+        | Op::RemoveOtpEmail
+        | Op::AddUsername
+        | Op::RemoveUsername
+        | Op::StartTotp
+        | Op::VerifyTotp
+        | Op::RemoveTotp => "COMMAND-6T2xrOHxTx",
         Op::GetMyEmail => "QUERY-Hms2s",
         Op::SetMyEmail | Op::ResendMyEmail => "COMMAND-0Pe4r",
         Op::GetMyPhone => "QUERY-DAvb3",
@@ -86,6 +91,14 @@ pub(super) const fn no_code(op: Op) -> &'static str {
     }
 }
 
+/// The user has no such TOTP factor.
+pub(super) const fn totp_not_found(op: Op) -> &'static str {
+    match op {
+        Op::VerifyTotp => "COMMAND-3Mif9s",
+        _ => "COMMAND-Hd9sd",
+    }
+}
+
 /// Operations of auth v1 know a wrong and an expired code by one id.
 pub(super) const fn code_invalid_or_expired(op: Op) -> Option<&'static str> {
     match op {
@@ -114,6 +127,10 @@ pub(super) const fn not_an_id(op: Op) -> &'static str {
         Op::RemoveOtpSms => "COMMAND-S3br2",
         Op::AddOtpEmail => "COMMAND-Sg1hz",
         Op::RemoveOtpEmail => "COMMAND-S2h11",
+        Op::VerifyTotp => "COMMAND-8N9ds",
+        Op::RemoveTotp => "COMMAND-5M0sd",
+        Op::AddUsername => "COMMAND-aS3Vz5t6BS",
+        Op::RemoveUsername => "COMMAND-J6ybG5WZiy",
         _ => "MERLON-e1Vm8XtG",
     }
 }

@@ -36,6 +36,11 @@ fn refusals() -> Vec<Refusal> {
         Refusal::TooManyTokens,
         Refusal::ExpiryPast,
         Refusal::TokenNotFound,
+        Refusal::TotpNotFound,
+        Refusal::TotpVerified,
+        Refusal::UsernameTaken,
+        Refusal::UsernameNotFound,
+        Refusal::TooManyUsernames,
     ];
     for channel in [Channel::Sms, Channel::Email] {
         all.extend([
@@ -65,6 +70,10 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Phone(PhoneNumberError::Refused),
         Invalid::Email(EmailAddressError::Empty),
         Invalid::Email(EmailAddressError::Invalid),
+        Invalid::Username(UsernameError::Empty),
+        Invalid::Username(UsernameError::TooLong),
+        Invalid::Username(UsernameError::Character),
+        Invalid::Username(UsernameError::Lookalike),
         Invalid::UrlTemplateSyntax,
         Invalid::UrlTemplateName,
         Invalid::UrlTemplateHost,
@@ -148,6 +157,8 @@ fn users_that_are_unknown_have_the_id_of_their_operation() {
         (Op::VerifyContactPhone, "COMMAND-bx2OLtgGNS"),
         (Op::ResendContactPhone, "COMMAND-z8Bu9vuL9s"),
         (Op::AddOtpSms, "COMMAND-6T2xrOHxTx"),
+        (Op::AddUsername, "COMMAND-6T2xrOHxTx"),
+        (Op::StartTotp, "COMMAND-6T2xrOHxTx"),
         (Op::VerifyOtpEmail, "COMMAND-6T2xrOHxTx"),
         (Op::GetMyUser, "QUERY-Dfbg2"),
         (Op::GetMyEmail, "QUERY-Hms2s"),
@@ -264,6 +275,48 @@ fn things_that_are_there_or_not() {
             Refusal::TokenNotFound,
             Code::NotFound,
             "COMMAND-4m77G",
+        ),
+        (
+            Op::VerifyTotp,
+            Refusal::TotpNotFound,
+            Code::NotFound,
+            "COMMAND-3Mif9s",
+        ),
+        (
+            Op::RemoveTotp,
+            Refusal::TotpNotFound,
+            Code::NotFound,
+            "COMMAND-Hd9sd",
+        ),
+        (
+            Op::VerifyTotp,
+            Refusal::TotpVerified,
+            Code::FailedPrecondition,
+            "COMMAND-qx4ls",
+        ),
+        (
+            Op::VerifyTotp,
+            Refusal::Code(Miss::Wrong),
+            Code::InvalidArgument,
+            "EVENT-8isk2",
+        ),
+        (
+            Op::VerifyTotp,
+            Refusal::Code(Miss::Expired),
+            Code::FailedPrecondition,
+            "MERLON-C7wR2mKe",
+        ),
+        (
+            Op::AddUsername,
+            Refusal::UsernameTaken,
+            Code::AlreadyExists,
+            "V3-DKcYh",
+        ),
+        (
+            Op::RemoveUsername,
+            Refusal::UsernameNotFound,
+            Code::NotFound,
+            "COMMAND-uEii8L6Awp",
         ),
         (
             Op::AddToken,
@@ -493,7 +546,8 @@ fn an_id_of_our_own_stands_for_one_condition_everywhere() {
 fn ids_have_the_form_that_clients_know() {
     for (_, answer) in all_answers() {
         let (place, mark) = answer.id.split_once('-').expect("two parts");
-        assert!(place.bytes().all(|b| b.is_ascii_uppercase()), "{}", answer.id);
+        let is_place = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        assert!(place.bytes().all(is_place), "{}", answer.id);
         assert!(
             (5..=10).contains(&mark.len()) && mark.bytes().all(|b| b.is_ascii_alphanumeric()),
             "{}",

@@ -5,7 +5,7 @@ use app::{
     user::{
         self, NewUser, Transition,
         contact::{self, ResendFrom},
-        otp,
+        otp, totp, username,
     },
 };
 use domain::user::Channel;
@@ -17,7 +17,7 @@ use proto::{
 use super::{
     Users, answer, changed_of, data, details_2024, factor_id, org_v2, patch, revealed, schema_id,
     shapes::generation_2024::{self as shapes, For},
-    user_id,
+    user_id, username_id,
 };
 use crate::{call::Call, error::Op};
 
@@ -33,7 +33,7 @@ impl UserService<Call> for Users {
     ) -> Result<wire::CreateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::CreateUser, async {
-            shapes::no_authenticators(req.authenticators)?;
+            let usernames = shapes::usernames(req.authenticators)?;
             let (email, phone) = shapes::contact(&self.ctx, req.contact, call.language)?;
             let new = NewUser {
                 org: req.organization.map(org_v2).transpose()?,
@@ -42,6 +42,7 @@ impl UserService<Call> for Users {
                 data: data(req.data).unwrap_or_default(),
                 email,
                 phone,
+                usernames,
             };
             let created = user::create(&self.ctx, caller, &new).await?;
             Ok(wire::CreateUserResponse {
@@ -386,6 +387,94 @@ impl UserService<Call> for Users {
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Email, &factor).await?;
             Ok(wire::RemoveOtpEmailAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn add_username(
+        &self,
+        call: Call,
+        req: wire::AddUsernameRequest,
+    ) -> Result<wire::AddUsernameResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddUsername, async {
+            let target = target_of(&req.user_id)?;
+            let new = shapes::username(req.username)?;
+            let added = username::add(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::AddUsernameResponse {
+                details: details_2024(&added.changed),
+                username_id: added.id.to_string(),
+            })
+        })
+        .await
+    }
+
+    async fn remove_username(
+        &self,
+        call: Call,
+        req: wire::RemoveUsernameRequest,
+    ) -> Result<wire::RemoveUsernameResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveUsername, async {
+            let target = target_of(&req.user_id)?;
+            let name = username_id(&req.username_id)?;
+            let changed = username::remove(&self.ctx, caller, &target, &name).await?;
+            Ok(wire::RemoveUsernameResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_totp_registration(
+        &self,
+        call: Call,
+        req: wire::StartTotpRegistrationRequest,
+    ) -> Result<wire::StartTotpRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::StartTotp, async {
+            let target = target_of(&req.user_id)?;
+            let started = totp::start(&self.ctx, caller, &target).await?;
+            Ok(wire::StartTotpRegistrationResponse {
+                details: details_2024(&started.changed),
+                totp_id: started.factor.to_string(),
+                uri: started.uri.reveal().to_owned(),
+                secret: started.secret.reveal().to_owned(),
+            })
+        })
+        .await
+    }
+
+    async fn verify_totp_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyTotpRegistrationRequest,
+    ) -> Result<wire::VerifyTotpRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyTotp, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("totp_id", &req.totp_id)?;
+            let changed = totp::verify(&self.ctx, caller, &target, &factor, &req.code).await?;
+            Ok(wire::VerifyTotpRegistrationResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn remove_totp_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveTotpAuthenticatorRequest,
+    ) -> Result<wire::RemoveTotpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveTotp, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("totp_id", &req.totp_id)?;
+            let changed = totp::remove(&self.ctx, caller, &target, &factor).await?;
+            Ok(wire::RemoveTotpAuthenticatorResponse {
                 details: details_2024(&changed),
             })
         })

@@ -6,7 +6,7 @@ use app::{
     user::{
         self, NewUser, Transition,
         contact::{self, ResendFrom},
-        otp,
+        otp, totp, username,
     },
 };
 use domain::user::Channel;
@@ -18,7 +18,7 @@ use proto::{
 use super::{
     Users, answer, changed_of, data, details, factor_id, id, in_instance, org_v3, patch, revealed, schema_id,
     shapes::resources::{self as shapes, For},
-    target, user_id,
+    target, user_id, username_id,
 };
 use crate::{call::Call, error::Op};
 
@@ -32,7 +32,7 @@ impl ZitadelUsers<Call> for Users {
         answer(&call, Op::CreateUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let asked = req.user.ok_or(Error::invalid("user", Invalid::Missing))?;
-            shapes::no_authenticators(asked.authenticators)?;
+            let usernames = shapes::usernames(asked.authenticators)?;
             let (email, phone) = shapes::contact(&self.ctx, asked.contact, call.language)?;
             let new = NewUser {
                 org: req.organization.map(org_v3).transpose()?,
@@ -41,6 +41,7 @@ impl ZitadelUsers<Call> for Users {
                 data: data(asked.data).unwrap_or_default(),
                 email,
                 phone,
+                usernames,
             };
             let created = user::create(&self.ctx, caller, &new).await?;
             Ok(wire::CreateUserResponse {
@@ -381,6 +382,94 @@ impl ZitadelUsers<Call> for Users {
             let factor = factor_id("otp_email_id", &req.otp_email_id)?;
             let changed = otp::remove(&self.ctx, caller, &target, Channel::Email, &factor).await?;
             Ok(wire::RemoveOtpEmailAuthenticatorResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn add_username(
+        &self,
+        call: Call,
+        req: wire::AddUsernameRequest,
+    ) -> Result<wire::AddUsernameResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddUsername, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let new = shapes::username(req.username)?;
+            let added = username::add(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::AddUsernameResponse {
+                details: details(&added.changed),
+                username_id: added.id.to_string(),
+            })
+        })
+        .await
+    }
+
+    async fn remove_username(
+        &self,
+        call: Call,
+        req: wire::RemoveUsernameRequest,
+    ) -> Result<wire::RemoveUsernameResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveUsername, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let name = username_id(&req.username_id)?;
+            let changed = username::remove(&self.ctx, caller, &target, &name).await?;
+            Ok(wire::RemoveUsernameResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_totp_registration(
+        &self,
+        call: Call,
+        req: wire::StartTotpRegistrationRequest,
+    ) -> Result<wire::StartTotpRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::StartTotp, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let started = totp::start(&self.ctx, caller, &target).await?;
+            Ok(wire::StartTotpRegistrationResponse {
+                details: details(&started.changed),
+                totp_id: started.factor.to_string(),
+                uri: started.uri.reveal().to_owned(),
+                secret: started.secret.reveal().to_owned(),
+            })
+        })
+        .await
+    }
+
+    async fn verify_totp_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyTotpRegistrationRequest,
+    ) -> Result<wire::VerifyTotpRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyTotp, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let factor = factor_id("totp_id", &req.totp_id)?;
+            let changed = totp::verify(&self.ctx, caller, &target, &factor, &req.code).await?;
+            Ok(wire::VerifyTotpRegistrationResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn remove_totp_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveTotpAuthenticatorRequest,
+    ) -> Result<wire::RemoveTotpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveTotp, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let factor = factor_id("totp_id", &req.totp_id)?;
+            let changed = totp::remove(&self.ctx, caller, &target, &factor).await?;
+            Ok(wire::RemoveTotpAuthenticatorResponse {
                 details: details(&changed),
             })
         })

@@ -14,7 +14,7 @@ use app::{
     secret::Secret,
     user::{self, Changed, UserPatch, Written, code::NewDestination},
 };
-use domain::base::{FactorId, OrgId, SchemaId, Timestamp, UserId};
+use domain::base::{FactorId, OrgId, SchemaId, Timestamp, UserId, UsernameId};
 use proto::{
     rpc::Status,
     wkt,
@@ -68,6 +68,10 @@ fn id(text: &str) -> app::Result<UserId> {
 
 fn factor_id(field: &'static str, text: &str) -> app::Result<FactorId> {
     FactorId::parse(text).map_err(|_| Error::invalid(field, Invalid::Id))
+}
+
+fn username_id(text: &str) -> app::Result<UsernameId> {
+    UsernameId::parse(text).map_err(|_| Error::invalid("username_id", Invalid::Id))
 }
 
 fn schema_id(text: &str) -> app::Result<Option<SchemaId>> {

@@ -7,9 +7,12 @@ macro_rules! shapes {
                 Ctx, Error, Language,
                 error::Invalid,
                 url_template::UrlTemplate,
-                user::code::{NewDestination, Verification},
+                user::{
+                    code::{NewDestination, Verification},
+                    username::NewUsername,
+                },
             };
-            use domain::user::{Channel, Destination, OtpFactor, Person, UserState};
+            use domain::user::{Channel, Destination, NameScope, OtpFactor, OwnName, Person, UserState};
             use $wire as wire;
 
             /// Codes of a factor's registration may ask for the factor's id in a link.
@@ -51,6 +54,19 @@ macro_rules! shapes {
                     Some(V::IsVerified(_)) => Verification::Vouched,
                 };
                 NewDestination::email(&set.address, verification, language)
+            }
+
+            pub(in crate::user) fn username(set: Option<wire::SetUsername>) -> app::Result<NewUsername> {
+                let set = set.ok_or(Error::invalid("username", Invalid::Missing))?;
+                NewUsername::parse(&set.username, set.is_organization_specific)
+            }
+
+            fn username_of(own: &OwnName) -> wire::Username {
+                wire::Username {
+                    username_id: own.id.to_string(),
+                    username: own.name.as_str().to_owned(),
+                    is_organization_specific: own.scope == NameScope::Org,
+                }
             }
 
             fn link(ctx: &Ctx, template: Option<&str>, whom: For) -> app::Result<Option<UrlTemplate>> {
@@ -102,15 +118,19 @@ macro_rules! shapes {
             }
 
             /// Usernames and passwords at creation are refused rather than forgotten.
-            pub(in crate::user) fn no_authenticators(
+            /// The factors that a new user brings: names; passwords are not served.
+            pub(in crate::user) fn usernames(
                 asked: Option<wire::SetAuthenticators>,
-            ) -> app::Result<()> {
-                match asked {
-                    Some(some) if some != wire::SetAuthenticators::default() => {
-                        Err(Error::NotServed("authenticators"))
-                    }
-                    _ => Ok(()),
+            ) -> app::Result<Vec<NewUsername>> {
+                let asked = asked.unwrap_or_default();
+                if asked.password.is_some() {
+                    return Err(Error::NotServed("authenticators.password"));
                 }
+                asked
+                    .usernames
+                    .into_iter()
+                    .map(|n| username(Some(n)))
+                    .collect()
             }
 
             pub(in crate::user) fn contact_of(person: &Person) -> Option<wire::Contact> {
@@ -148,12 +168,20 @@ macro_rules! shapes {
                         is_verified: person.otp_ready(f),
                     })
                     .collect();
-                let none = otp_sms.is_empty() && otp_email.is_empty();
-                (!none).then_some(wire::Authenticators {
+                let totps = person.totps.iter().map(|f| wire::Totp {
+                    totp_id: f.id.to_string(),
+                    name: String::new(),
+                    is_verified: person.totp_ready(f),
+                });
+                let usernames = person.usernames.iter().map(username_of).collect();
+                let all = wire::Authenticators {
+                    usernames,
+                    totps: totps.collect(),
                     otp_sms,
                     otp_email,
                     ..Default::default()
-                })
+                };
+                (all != wire::Authenticators::default()).then_some(all)
             }
 
             pub(in crate::user) fn state_of(person: &Person) -> i32 {

@@ -2,7 +2,7 @@
 
 use domain::{
     base::{FactorId, UserId},
-    code::{Attempt, IssuedCode, Medium, Miss},
+    code::{Attempt, GuessBudget, IssuedCode, Medium, Miss},
     user::{Channel, Destination, EmailAddress, PhoneNumber, Proof, Refusal, User},
 };
 use store::{Stream, Work, budget, outbox};
@@ -271,9 +271,21 @@ pub(crate) fn count_miss(
     attempt: &Attempt,
     refusal: Refusal,
 ) -> Error {
+    count_wrong(ctx, work, user, subject, attempt.budget, refusal)
+}
+
+/// As [`count_miss`], where only the budget of the try is at hand.
+pub(crate) fn count_wrong(
+    ctx: &Ctx,
+    work: &mut Work<'_>,
+    user: &UserId,
+    subject: &Subject,
+    budget: GuessBudget,
+    refusal: Refusal,
+) -> Error {
     if refusal == Refusal::Code(Miss::Wrong) {
         let instance = work.instance().clone();
-        let spent = attempt.budget.after_failure(ctx.now());
+        let spent = budget.after_failure(ctx.now());
         work.write(budget::keep_guesses(&instance, user, &subject.0, spent));
     }
     refusal.into()

@@ -4,6 +4,8 @@ pub mod code;
 pub mod contact;
 pub mod otp;
 pub mod token;
+pub mod totp;
+pub mod username;
 
 use domain::{
     access::Permission,
@@ -20,6 +22,7 @@ use crate::{
     secret::Secret,
 };
 use code::NewDestination;
+use username::NewUsername;
 
 /// A user as it is read.
 #[derive(Clone, Debug)]
@@ -58,6 +61,8 @@ pub struct NewUser {
     pub email: Option<NewDestination>,
     /// Contact phone.
     pub phone: Option<NewDestination>,
+    /// Usernames.
+    pub usernames: Vec<NewUsername>,
 }
 
 /// What is to be changed about a user; absent parts stay.
@@ -97,7 +102,7 @@ pub enum Transition {
     Unlock,
 }
 
-/// Creates a user with its contact data in one commit. Needs `user.write` in the owner's organization.
+/// Creates a user with its names and contact data in one commit, or not at all. Needs `user.write` in the owner's organization.
 pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written> {
     let id = new
         .id
@@ -109,7 +114,7 @@ pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written
             Box::pin(create_in(ctx, caller, new, id.clone(), work))
         })
         .await;
-    ring(ctx, done)
+    ring(ctx, done.map_err(username::taken))
 }
 
 async fn create_in(
@@ -131,6 +136,9 @@ async fn create_in(
         data: new.data.clone(),
     };
     work.decide(&mut user, create)?;
+    for name in &new.usernames {
+        work.decide(&mut user, username::command(ctx, name))?;
+    }
     let email_code = contact::set_in(ctx, caller, work, &mut user, new.email.as_ref()).await?;
     let phone_code = contact::set_in(ctx, caller, work, &mut user, new.phone.as_ref()).await?;
     Ok(Written {

@@ -164,11 +164,11 @@ pub async fn unbind(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channe
     .await
 }
 
-/// Removes registrations whose code expired a day ago; answers how many users were touched. Run now and then.
+/// Removes registrations of OTP and TOTP factors whose time is over; answers how many users were touched. Run now and then.
 pub async fn sweep_stale(ctx: &Ctx) -> Result<usize> {
     let stale = {
         let mut snapshot = ctx.store.snapshot().await?;
-        read::user::with_stale_otps(&mut snapshot, ctx.now(), SWEEP).await?
+        read::user::with_stale_registrations(&mut snapshot, ctx.now(), SWEEP).await?
     };
     for (instance, user) in &stale {
         ctx.store
@@ -176,7 +176,7 @@ pub async fn sweep_stale(ctx: &Ctx) -> Result<usize> {
                 Box::pin(async move {
                     let mut stream = work.load::<User>(user).await?;
                     // A user who was deleted meanwhile has nothing left to forget.
-                    let _: Result<(), _> = work.decide(&mut stream, Command::ForgetStaleOtps);
+                    let _: Result<(), _> = work.decide(&mut stream, Command::ForgetStale);
                     Ok::<(), Error>(())
                 })
             })

@@ -2,11 +2,11 @@
 
 use app::{
     Caller, Error, OrgRef, Result, Target,
-    user::{self, Transition, UserPatch, code::Verification, contact, otp, token},
+    user::{self, Transition, UserPatch, code::Verification, contact, otp, token, totp, username},
 };
 use domain::{
     access::{Permission, Role, Scope},
-    base::{FactorId, TokenId, UserId},
+    base::{FactorId, TokenId, UserId, UsernameId},
     user::Channel,
 };
 use testkit::TestCtx;
@@ -34,11 +34,16 @@ enum UseCase {
     UnbindOtp,
     AddToken,
     RemoveToken,
+    AddUsername,
+    RemoveUsername,
+    StartTotp,
+    VerifyTotp,
+    RemoveTotp,
 }
 
 use UseCase::*;
 
-const ALL: [UseCase; 19] = [
+const ALL: [UseCase; 24] = [
     Get,
     Patch,
     Deactivate,
@@ -58,6 +63,11 @@ const ALL: [UseCase; 19] = [
     UnbindOtp,
     AddToken,
     RemoveToken,
+    AddUsername,
+    RemoveUsername,
+    StartTotp,
+    VerifyTotp,
+    RemoveTotp,
 ];
 
 impl UseCase {
@@ -66,10 +76,12 @@ impl UseCase {
         match self {
             Get => (Permission::UserRead, true),
             Patch | SetPhone | SetEmail | VerifyPhone | ResendPhone | RemovePhone | AddToken
-            | RemoveToken => (Permission::UserWrite, true),
+            | RemoveToken | AddUsername | RemoveUsername => (Permission::UserWrite, true),
             Deactivate | Activate | Lock | Unlock => (Permission::UserWrite, false),
             Delete => (Permission::UserDelete, true),
-            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp => (Permission::UserCredentialWrite, true),
+            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp | StartTotp | VerifyTotp | RemoveTotp => {
+                (Permission::UserCredentialWrite, true)
+            }
         }
     }
 
@@ -120,6 +132,18 @@ impl UseCase {
             UnbindOtp => otp::unbind(ctx, caller, target, Channel::Sms).await.map(drop),
             AddToken => token::add(ctx, caller, target, None).await.map(drop),
             RemoveToken => token::remove(ctx, caller, target, &TokenId::from_trusted("1"))
+                .await
+                .map(drop),
+            StartTotp => totp::start(ctx, caller, target).await.map(drop),
+            VerifyTotp => totp::verify(ctx, caller, target, &factor, "000000")
+                .await
+                .map(drop),
+            RemoveTotp => totp::remove(ctx, caller, target, &factor).await.map(drop),
+            AddUsername => {
+                let new = username::NewUsername::parse("ada", false).unwrap();
+                username::add(ctx, caller, target, &new).await.map(drop)
+            }
+            RemoveUsername => username::remove(ctx, caller, target, &UsernameId::from_trusted("1"))
                 .await
                 .map(drop),
         }

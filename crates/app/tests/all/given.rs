@@ -40,6 +40,7 @@ pub(crate) fn nobody_yet() -> NewUser {
         data: Map::new(),
         email: None,
         phone: None,
+        usernames: Vec::new(),
     }
 }
 

@@ -19,3 +19,5 @@ mod never_panics;
 mod otp;
 mod race;
 mod token;
+mod totp;
+mod username;

@@ -6,7 +6,7 @@ use app::{
     secret::read_token,
     url_template::{LinkValues, UrlTemplate},
 };
-use domain::user::{EmailAddress, PhoneNumber};
+use domain::user::{EmailAddress, PhoneNumber, Username};
 use proptest::prelude::*;
 
 fn policy() -> Policy {
@@ -42,6 +42,24 @@ proptest! {
             prop_assert_eq!(&EmailAddress::parse(sent_to), &Ok(address.clone()));
             let canonical = address.canonical();
             prop_assert_eq!(EmailAddress::from_trusted(&canonical).canonical(), canonical);
+        }
+    }
+
+    #[test]
+    fn a_username(text in r".{0,60}|\PC{0,40}|[a-zA-Z0-9._@ -]{0,30}|[а-яα-ωa-z]{0,12}") {
+        if let Ok(name) = Username::parse(&text) {
+            let shown = name.as_str();
+            prop_assert!(!shown.is_empty() && !shown.chars().any(|c| c.is_control() || c.is_whitespace()));
+            prop_assert_eq!(&Username::parse(shown), &Ok(name.clone()));
+            let again = Username::parse(name.canonical()).unwrap();
+            prop_assert_eq!(again.canonical(), name.canonical());
+        }
+    }
+
+    #[test]
+    fn an_app_code(text in r"\PC{0,12}|[0-9 -]{0,12}") {
+        if let Some(code) = app::totp::read(&text) {
+            prop_assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()));
         }
     }
 

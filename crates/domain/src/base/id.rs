@@ -81,6 +81,8 @@ ids! {
     FactorId,
     /// A personal access token.
     TokenId,
+    /// A username of a user; unique within that user.
+    UsernameId,
     /// A user schema.
     SchemaId,
 }

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Channel, Destination, Kind};
+use super::{Channel, Destination, Kind, NameScope, SealedSecret, Username};
 use crate::{
     access::{Role, Scope},
-    base::{FactorId, Forgettable, OrgId, Personal, SchemaId, Timestamp, TokenId},
+    base::{FactorId, Forgettable, OrgId, Personal, SchemaId, Timestamp, TokenId, UsernameId},
     code::{Digest, IssuedCode},
 };
 
@@ -92,6 +92,31 @@ pub enum Event {
     TokenRemoved {
         id: TokenId,
     },
+    TotpStarted {
+        id: FactorId,
+        #[serde(default, skip_serializing)]
+        secret: Personal<SealedSecret>,
+        expires: Timestamp,
+    },
+    TotpCheckFailed {
+        id: FactorId,
+    },
+    TotpVerified {
+        id: FactorId,
+        step: u64,
+    },
+    TotpRemoved {
+        id: FactorId,
+    },
+    UsernameAdded {
+        id: UsernameId,
+        scope: NameScope,
+        #[serde(default, skip_serializing)]
+        name: Personal<Username>,
+    },
+    UsernameRemoved {
+        id: UsernameId,
+    },
 }
 
 impl Forgettable for Event {
@@ -118,6 +143,12 @@ impl Forgettable for Event {
             Self::OtpRemoved { .. } => "otp_removed",
             Self::TokenAdded { .. } => "token_added",
             Self::TokenRemoved { .. } => "token_removed",
+            Self::TotpStarted { .. } => "totp_started",
+            Self::TotpCheckFailed { .. } => "totp_check_failed",
+            Self::TotpVerified { .. } => "totp_verified",
+            Self::TotpRemoved { .. } => "totp_removed",
+            Self::UsernameAdded { .. } => "username_added",
+            Self::UsernameRemoved { .. } => "username_removed",
         }
     }
 
@@ -130,6 +161,8 @@ impl Forgettable for Event {
             Self::ContactChanged { destination, .. } | Self::OtpAdded { destination, .. } => {
                 destination.known().and_then(|d| serde_json::to_string(d).ok())
             }
+            Self::TotpStarted { secret, .. } => secret.known().and_then(|s| serde_json::to_string(s).ok()),
+            Self::UsernameAdded { name, .. } => name.known().and_then(|n| serde_json::to_string(n).ok()),
             _ => None,
         }
     }
@@ -141,6 +174,12 @@ impl Forgettable for Event {
             }
             Self::ContactChanged { destination, .. } | Self::OtpAdded { destination, .. } => {
                 *destination = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::TotpStarted { secret, .. } => {
+                *secret = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::UsernameAdded { name, .. } => {
+                *name = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
             }
             _ => {}
         }

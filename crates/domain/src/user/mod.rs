@@ -9,6 +9,8 @@ mod otp;
 mod phone;
 mod state;
 mod token;
+mod totp;
+mod username;
 
 #[cfg(test)]
 mod tests;
@@ -21,10 +23,12 @@ pub use event::Event;
 pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, User, UserState};
+pub use totp::{SealedSecret, TotpAttempt, TotpFactor, TotpProof};
+pub use username::{NameScope, OwnName, Username, UsernameError};
 
 use crate::{
     access::{Role, Scope},
-    base::{Aggregate, Decision, FactorId, OrgId, SchemaId, Timestamp, TokenId},
+    base::{Aggregate, Decision, FactorId, OrgId, SchemaId, Timestamp, TokenId, UsernameId},
     code::{Attempt, Digest, IssuedCode, Miss},
 };
 use serde::{Deserialize, Serialize};
@@ -177,8 +181,37 @@ pub enum Command {
     },
     /// Switches the bound factor off.
     RemoveBoundOtp(Channel),
-    /// Removes registrations whose code expired a day ago.
-    ForgetStaleOtps,
+    /// Removes registrations whose time is over: OTP a day after their code expired, TOTP at once.
+    ForgetStale,
+    /// Starts the registration of a TOTP factor.
+    StartTotp {
+        /// Id for the factor.
+        id: FactorId,
+        /// Its secret.
+        secret: SealedSecret,
+        /// Until when the registration can be completed.
+        expires: Timestamp,
+    },
+    /// Enters the first code of a TOTP factor.
+    VerifyTotp {
+        /// Which factor.
+        id: FactorId,
+        /// What was entered.
+        attempt: TotpAttempt,
+    },
+    /// Removes a TOTP factor, pending or not.
+    RemoveTotp(FactorId),
+    /// Gives the user a further name.
+    AddUsername {
+        /// Id for the name.
+        id: UsernameId,
+        /// The name.
+        name: Username,
+        /// Where it is to be unique.
+        scope: NameScope,
+    },
+    /// Takes a name away; from then on somebody else may have it.
+    RemoveUsername(UsernameId),
     /// Gives the user roles in a scope; an empty list takes them away.
     SetRoles {
         /// Where they hold.
@@ -248,9 +281,24 @@ pub enum Refusal {
     /// Binding needs a verified contact.
     #[error("the contact is not verified")]
     ContactUnverified(Channel),
+    /// No such TOTP factor.
+    #[error("there is no such TOTP factor")]
+    TotpNotFound,
+    /// The TOTP factor is verified already.
+    #[error("the TOTP factor is verified already")]
+    TotpVerified,
     /// No further factor of this kind.
     #[error("the user has the most factors of this kind that are allowed")]
     TooManyFactors,
+    /// The name belongs to somebody already; nobody hears to whom.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// No such name.
+    #[error("there is no such username")]
+    UsernameNotFound,
+    /// No further name.
+    #[error("the user has the most usernames that are allowed")]
+    TooManyUsernames,
     /// No further token.
     #[error("the user has the most tokens that are allowed")]
     TooManyTokens,
@@ -313,7 +361,12 @@ impl Aggregate for User {
             Command::RemoveOtp { channel, id } => otp::remove(person, channel, id),
             Command::AddBoundOtp { id, channel } => otp::add_bound(person, id, channel),
             Command::RemoveBoundOtp(channel) => otp::remove_bound(person, channel),
-            Command::ForgetStaleOtps => otp::forget_stale(person, now),
+            Command::ForgetStale => forget_stale(person, now),
+            Command::StartTotp { id, secret, expires } => totp::start(person, id, secret, expires, now),
+            Command::VerifyTotp { id, attempt } => totp::verify(person, id, &attempt, now),
+            Command::RemoveTotp(id) => totp::remove(person, id),
+            Command::AddUsername { id, name, scope } => username::add(person, id, name, scope),
+            Command::RemoveUsername(id) => username::remove(person, id),
             Command::SetRoles { scope, roles } => lifecycle::set_roles(person, scope, roles),
             Command::AddToken {
                 id,
@@ -328,4 +381,10 @@ impl Aggregate for User {
     fn evolve(&mut self, event: &Event, at: Timestamp) {
         state::evolve(self, event, at);
     }
+}
+
+fn forget_stale(person: &Person, now: Timestamp) -> UserDecision {
+    let mut events = otp::stale(person, now);
+    events.extend(totp::stale(person, now));
+    Decision::accept(events)
 }

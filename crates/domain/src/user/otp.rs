@@ -133,14 +133,13 @@ pub(super) fn remove_bound(person: &Person, channel: Channel) -> UserDecision {
     }
 }
 
-pub(super) fn forget_stale(person: &Person, now: Timestamp) -> UserDecision {
+/// Registrations whose code expired long ago.
+pub(super) fn stale(person: &Person, now: Timestamp) -> Vec<Event> {
     let stale = |f: &&OtpFactor| matches!(&f.proof, OtpProof::Pending(c) if now - c.expires >= STALE_AFTER);
     let gone = person.otps.iter().filter(stale);
-    let events: Vec<Event> = gone
-        .map(|f| Event::OtpRemoved {
-            id: f.id.clone(),
-            channel: f.channel,
-        })
-        .collect();
-    Decision::accept(events)
+    gone.map(|f| Event::OtpRemoved {
+        id: f.id.clone(),
+        channel: f.channel,
+    })
+    .collect()
 }

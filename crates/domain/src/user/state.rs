@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Channel, Contact, Destination, Event, OtpBinding, OtpFactor, OtpProof};
+use super::{
+    Channel, Contact, Destination, Event, OtpBinding, OtpFactor, OtpProof, OwnName, TotpFactor, TotpProof,
+    totp,
+};
 use crate::{
     access::{Role, Scope},
     base::{FactorId, OrgId, SchemaId, Timestamp},
@@ -59,6 +62,10 @@ pub struct Person {
     pub email: Option<Contact>,
     /// OTP factors of both channels, oldest first.
     pub otps: Vec<OtpFactor>,
+    /// TOTP factors, oldest first.
+    pub totps: Vec<TotpFactor>,
+    /// Usernames, oldest first.
+    pub usernames: Vec<OwnName>,
     /// Roles by scope.
     pub memberships: Vec<Membership>,
 }
@@ -97,6 +104,8 @@ impl Person {
             phone: None,
             email: None,
             otps: Vec::new(),
+            totps: Vec::new(),
+            usernames: Vec::new(),
             memberships: Vec::new(),
         }
     }
@@ -146,6 +155,16 @@ impl Person {
         self.otps
             .iter()
             .find(|f| matches!(&f.binding, OtpBinding::Own(own) if own == destination))
+    }
+
+    /// The TOTP factor with this id.
+    pub fn totp(&self, id: &FactorId) -> Option<&TotpFactor> {
+        self.totps.iter().find(|f| f.id == *id)
+    }
+
+    /// Whether a TOTP factor can be used to sign in.
+    pub fn totp_ready(&self, factor: &TotpFactor) -> bool {
+        matches!(factor.proof, TotpProof::Verified { .. })
     }
 
     /// Where the codes of a factor go: its own destination, or the contact's.
@@ -218,6 +237,20 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
         | Event::OtpCheckFailed { .. }
         | Event::OtpVerified { .. }
         | Event::OtpRemoved { .. } => evolve_otp(person, event, at),
+        Event::TotpStarted { .. }
+        | Event::TotpCheckFailed { .. }
+        | Event::TotpVerified { .. }
+        | Event::TotpRemoved { .. } => totp::evolve(person, event, at),
+        Event::UsernameAdded { id, scope, name } => {
+            let name = name.known().map(|name| OwnName {
+                id: id.clone(),
+                name: name.clone(),
+                scope: *scope,
+                added: at,
+            });
+            person.usernames.extend(name);
+        }
+        Event::UsernameRemoved { id } => person.usernames.retain(|n| n.id != *id),
         Event::UserCreated { .. }
         | Event::UserDeleted
         | Event::TokenAdded { .. }
@@ -236,6 +269,7 @@ fn end_codes(person: &mut Person, at: Timestamp) {
     for code in contact_codes.chain(factor_codes) {
         code.expires = code.expires.min(at);
     }
+    totp::end_registrations(person, at);
 }
 
 fn evolve_contact(person: &mut Person, event: &Event) {

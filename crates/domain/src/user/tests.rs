@@ -3,11 +3,14 @@
 use serde_json::Map;
 
 use super::{
-    Channel, Command, Destination, EmailAddress, Event, Kind, PhoneNumber, Proof, Refusal, User, UserState,
+    Channel, Command, Destination, EmailAddress, Event, Kind, NameScope, PhoneNumber, Proof, Refusal,
+    SealedSecret, TotpAttempt, User, UserState, Username,
 };
 use crate::{
     access::{Role, Scope},
-    base::{Aggregate, Decision, FactorId, Forgettable, OrgId, Personal, Span, Timestamp, TokenId},
+    base::{
+        Aggregate, Decision, FactorId, Forgettable, OrgId, Personal, Span, Timestamp, TokenId, UsernameId,
+    },
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
 };
 
@@ -464,10 +467,10 @@ fn stale_registrations_are_forgotten_a_day_after_their_code() {
     let pending = given([otp_added(1, 1), otp_code(1, 7), otp_added(2, 2)]);
     let day_later = LATER + Span::hours(24);
     pending
-        .when_at(Timestamp(day_later.0 - 1), Command::ForgetStaleOtps)
+        .when_at(Timestamp(day_later.0 - 1), Command::ForgetStale)
         .records(&[]);
     pending
-        .when_at(day_later, Command::ForgetStaleOtps)
+        .when_at(day_later, Command::ForgetStale)
         .records(&[Event::OtpRemoved {
             id: factor(1),
             channel: Channel::Sms,
@@ -501,6 +504,158 @@ fn a_token_ends_and_there_are_not_too_many() {
     given([]).when(add(NOW, 0)).refuses(Refusal::ExpiryPast);
     given([]).when(add(LATER, 100)).refuses(Refusal::TooManyTokens);
     assert!(given([]).when(add(LATER, 99)).answer.is_ok());
+}
+
+fn totp_started(id: u8) -> Event {
+    Event::TotpStarted {
+        id: factor(id),
+        secret: Personal::Known(SealedSecret::new("sealed")),
+        expires: LATER,
+    }
+}
+
+fn start_totp(id: u8) -> Command {
+    Command::StartTotp {
+        id: factor(id),
+        secret: SealedSecret::new("sealed"),
+        expires: LATER,
+    }
+}
+
+fn verify_totp(id: u8, steps: &[u64]) -> Command {
+    Command::VerifyTotp {
+        id: factor(id),
+        attempt: TotpAttempt {
+            well_formed: true,
+            steps: steps.to_vec(),
+            budget: GuessBudget::default(),
+        },
+    }
+}
+
+fn totp_verified(id: u8, step: u64) -> Event {
+    Event::TotpVerified { id: factor(id), step }
+}
+
+#[test]
+fn a_totp_registration_is_completed_once_and_remembers_its_step() {
+    given([]).when(start_totp(1)).records(&[totp_started(1)]);
+    let pending = given([totp_started(1)]);
+    pending
+        .when(verify_totp(1, &[41, 42]))
+        .records(&[totp_verified(1, 41)]);
+    pending.when(verify_totp(2, &[41])).refuses(Refusal::TotpNotFound);
+    pending
+        .when_at(LATER, verify_totp(1, &[41]))
+        .refuses(Refusal::Code(Miss::Expired));
+    let verified = given([totp_started(1), totp_verified(1, 41)]);
+    verified
+        .when(verify_totp(1, &[42]))
+        .refuses(Refusal::TotpVerified);
+    let person = verified.0.person().unwrap();
+    assert_eq!(
+        person.totps[0].proof,
+        super::TotpProof::Verified { last_step: 41 }
+    );
+}
+
+#[test]
+fn a_wrong_totp_code_is_recorded_and_a_full_budget_rests() {
+    let pending = given([totp_started(1)]);
+    pending.when(verify_totp(1, &[])).refuses_recording(
+        Refusal::Code(Miss::Wrong),
+        &[Event::TotpCheckFailed { id: factor(1) }],
+    );
+    let attempt = |well_formed, failures| Command::VerifyTotp {
+        id: factor(1),
+        attempt: TotpAttempt {
+            well_formed,
+            steps: vec![41],
+            budget: GuessBudget { since: NOW, failures },
+        },
+    };
+    pending
+        .when(attempt(false, 0))
+        .refuses(Refusal::Code(Miss::Malformed));
+    pending
+        .when(attempt(true, 50))
+        .refuses(Refusal::Code(Miss::Resting(NOW + Span::hours(24))));
+    pending.when(attempt(true, 49)).records(&[totp_verified(1, 41)]);
+}
+
+#[test]
+fn ten_totp_factors_are_enough_and_dead_registrations_make_room() {
+    let full = given((0..10).map(totp_started));
+    full.when(start_totp(11)).refuses(Refusal::TooManyFactors);
+    let removed: Vec<Event> = (0..10).map(|id| Event::TotpRemoved { id: factor(id) }).collect();
+    full.when_at(LATER, Command::ForgetStale).records(&removed);
+    let started = [removed, vec![totp_started(11)]].concat();
+    full.when_at(LATER, start_totp(11)).records(&started);
+    let verified = given([totp_started(1), totp_verified(1, 41)]);
+    verified.when_at(LATER, Command::ForgetStale).records(&[]);
+    verified
+        .when(Command::RemoveTotp(factor(1)))
+        .records(&[Event::TotpRemoved { id: factor(1) }]);
+    verified
+        .when(Command::RemoveTotp(factor(2)))
+        .refuses(Refusal::TotpNotFound);
+}
+
+#[test]
+fn a_lock_or_deactivation_ends_a_totp_registration() {
+    for end in [Event::UserLocked, Event::UserDeactivated] {
+        given([totp_started(1), end])
+            .when(verify_totp(1, &[41]))
+            .refuses(Refusal::Code(Miss::Expired));
+    }
+}
+
+fn named(id: u8, name: &str, scope: NameScope) -> Event {
+    Event::UsernameAdded {
+        id: UsernameId::from_trusted(&id.to_string()),
+        scope,
+        name: Personal::Known(Username::parse(name).unwrap()),
+    }
+}
+
+fn add_name(id: u8, name: &str, scope: NameScope) -> Command {
+    Command::AddUsername {
+        id: UsernameId::from_trusted(&id.to_string()),
+        name: Username::parse(name).unwrap(),
+        scope,
+    }
+}
+
+#[test]
+fn a_user_has_several_names_and_none_twice() {
+    use NameScope::{Instance, Org};
+    given([])
+        .when(add_name(1, "Ada", Instance))
+        .records(&[named(1, "Ada", Instance)]);
+    let ada = given([named(1, "Ada", Instance)]);
+    ada.when(add_name(2, "ADA", Instance))
+        .refuses(Refusal::UsernameTaken);
+    ada.when(add_name(2, "ada", Org)).records(&[named(2, "ada", Org)]);
+    let full = given((0..10).map(|n| named(n, &format!("ada{n}"), Org)));
+    full.when(add_name(11, "ada11", Org))
+        .refuses(Refusal::TooManyUsernames);
+}
+
+#[test]
+fn a_removed_name_can_be_had_again() {
+    let id = || UsernameId::from_trusted("1");
+    let ada = named(1, "Ada", NameScope::Instance);
+    let gone = Event::UsernameRemoved { id: id() };
+    given([ada.clone()])
+        .when(Command::RemoveUsername(id()))
+        .records(std::slice::from_ref(&gone));
+    let removed = given([ada, gone]);
+    removed
+        .when(Command::RemoveUsername(id()))
+        .refuses(Refusal::UsernameNotFound);
+    removed
+        .when(add_name(2, "ada", NameScope::Instance))
+        .records(&[named(2, "ada", NameScope::Instance)]);
 }
 
 #[test]
@@ -543,6 +698,14 @@ fn events_are_frozen_and_hold_nothing_personal() {
         Event::TokenRemoved {
             id: TokenId::from_trusted("1"),
         },
+        totp_started(9),
+        Event::TotpCheckFailed { id: id() },
+        totp_verified(9, 56_666_666),
+        Event::TotpRemoved { id: id() },
+        named(9, "Ada", NameScope::Org),
+        Event::UsernameRemoved {
+            id: UsernameId::from_trusted("9"),
+        },
     ];
     let golden = include_str!("golden.jsonl");
     let lines: Vec<&str> = golden.lines().collect();
@@ -554,7 +717,7 @@ fn events_are_frozen_and_hold_nothing_personal() {
     for (event, line) in all.iter().zip(lines) {
         let mut read: Event = serde_json::from_str(line).unwrap();
         assert!(line.contains(&format!("\"type\":\"{}\"", event.name())));
-        assert!(!line.contains("+41"));
+        assert!(!line.contains("+41") && !line.contains("Ada") && !line.contains("sealed"));
         if let Some(personal) = event.personal() {
             read.restore(&personal);
             assert_eq!(&read, event);

@@ -146,6 +146,12 @@ fn users() -> Vec<Twin> {
             .about("new_user")
             .answers(json!({"emailCode": null, "phoneCode": null}))
             .leaves(json!({"contact": null, "data": null, "state": "USER_STATE_ACTIVE"})),
+        twin("CreateUser", "with names", json!({"organization": {"orgId": "$org"}, "user": {
+            "userId": "$new_user", "authenticators": {"usernames": [{"username": "$name"}, {"username": "$name2", "isOrganizationSpecific": true}]}}}))
+            .about("new_user")
+            .leaves(json!({"authenticators": {"usernames": [
+                {"usernameId": "$any", "username": "$name", "isOrganizationSpecific": null},
+                {"usernameId": "$any", "username": "$name2", "isOrganizationSpecific": true}]}})),
         twin("CreateUser", "by the domain of its organization", json!({
             "organization": {"orgDomain": "OTHER.example.com"}, "user": {"userId": "$new_user"}}))
             .about("new_user")
@@ -333,6 +339,58 @@ fn factors() -> Vec<Twin> {
     twins
 }
 
+fn totps() -> Vec<Twin> {
+    let start = || json!({"id": "$user"});
+    let verify = || json!({"id": "$user", "totpId": "$totp_id", "code": "$totp_code"});
+    let remove = || json!({"id": "$user", "totpId": "$totp_id"});
+    let shown =
+        |verified: Value| json!({"authenticators": {"totps": [{"totpId": "$any", "isVerified": verified}]}});
+    vec![
+        twin("StartTOTPRegistration", "", start())
+            .answers(json!({"totpId": "$any", "uri": "$any", "secret": "$any"}))
+            .leaves(shown(Value::Null)),
+        twin("VerifyTOTPRegistration", "", verify())
+            .given("StartTOTPRegistration", start())
+            .leaves(shown(true.into())),
+        twin("RemoveTOTPAuthenticator", "pending", remove())
+            .given("StartTOTPRegistration", start())
+            .leaves(json!({"authenticators": null})),
+        twin("RemoveTOTPAuthenticator", "verified", remove())
+            .given("StartTOTPRegistration", start())
+            .given("VerifyTOTPRegistration", verify())
+            .leaves(json!({"authenticators": null})),
+    ]
+}
+
+fn usernames() -> Vec<Twin> {
+    let add = |name: &str| json!({"id": "$user", "username": {"username": name}});
+    let in_org = || json!({"id": "$user", "username": {"username": "$name", "isOrganizationSpecific": true}});
+    let shown = |more: Value| {
+        let name = merged(json!({"usernameId": "$any", "username": "$name"}), more);
+        json!({"authenticators": {"usernames": [name]}})
+    };
+    vec![
+        twin("AddUsername", "for the instance", add("$name"))
+            .answers(json!({"usernameId": "$any"}))
+            .leaves(shown(json!({"isOrganizationSpecific": null}))),
+        twin("AddUsername", "for the organization", in_org())
+            .answers(json!({"usernameId": "$any"}))
+            .leaves(shown(json!({"isOrganizationSpecific": true}))),
+        twin("AddUsername", "beside another", add("$name2"))
+            .given("AddUsername", add("$name"))
+            .leaves(
+                json!({"authenticators": {"usernames": [{"username": "$name"}, {"username": "$name2"}]}}),
+            ),
+        twin(
+            "RemoveUsername",
+            "",
+            json!({"id": "$user", "usernameId": "$username_id"}),
+        )
+        .given("AddUsername", in_org())
+        .leaves(json!({"authenticators": null})),
+    ]
+}
+
 /// `left` with the fields of `right`.
 pub(crate) fn merged(mut left: Value, right: Value) -> Value {
     if let (Some(left), Value::Object(right)) = (left.as_object_mut(), right) {
@@ -388,6 +446,9 @@ fn mine() -> Vec<Case> {
     vec![
         me("Healthz", "", json!({})),
         me("GetMyUser", "", json!({})).with_answer(json!({"user": {"id": "$user", "state": "USER_STATE_ACTIVE", "human": {}}})),
+        me("GetMyUser", "with a name", json!({}))
+            .after(&format!("{NEW}/AddUsername"), json!({"id": "$user", "username": {"username": "$name"}}))
+            .with_answer(json!({"user": {"userName": "$name", "loginNames": ["$name"], "preferredLoginName": "$name"}})),
         me("GetMyPhone", "without one", json!({})).with_answer(json!({"phone": {}})),
         me("GetMyPhone", "verified", json!({}))
             .after(&set_phone(), phone(vouched()))
@@ -411,6 +472,10 @@ fn mine() -> Vec<Case> {
         me("ListMyAuthFactors", "of an own number", json!({}))
             .after(&format!("{NEW}/AddOTPSMSAuthenticator"), phone(vouched()))
             .with_answer(json!({"result": [{"state": "AUTH_FACTOR_STATE_READY", "otpSms": {}}]})),
+        me("ListMyAuthFactors", "of an app", json!({}))
+            .after(&format!("{NEW}/StartTOTPRegistration"), json!({"id": "$user"}))
+            .after(&format!("{NEW}/VerifyTOTPRegistration"), json!({"id": "$user", "totpId": "$totp_id", "code": "$totp_code"}))
+            .with_answer(json!({"result": [{"state": "AUTH_FACTOR_STATE_READY", "otp": {}}]})),
         me("AddMyAuthFactorOTPSMS", "", json!({}))
             .after(&set_phone(), phone(vouched()))
             .with_user(json!({"authenticators": {"otpSms": [{"otpSmsId": "$any", "phone": "$phone", "isVerified": true}]}})),
@@ -472,7 +537,12 @@ fn inbox() -> Vec<Case> {
 
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
-    let twins = users().into_iter().chain(contacts()).chain(factors());
+    let twins = users()
+        .into_iter()
+        .chain(contacts())
+        .chain(factors())
+        .chain(usernames())
+        .chain(totps());
     twins
         .flat_map(Twin::both)
         .chain(mine())

@@ -132,7 +132,7 @@ fn lifecycle() -> Vec<Fault> {
         ),
         both(
             "CreateUser",
-            new(json!({"authenticators": {"usernames": [{"username": "ada"}]}})),
+            new(json!({"authenticators": {"password": {"password": "correct horse"}}})),
             UNIMPLEMENTED,
             "MERLON-tY5w0Kzd",
         )
@@ -253,6 +253,19 @@ fn ids() -> Vec<Fault> {
             json!({"otpEmailId": "1", "code": "123456"}),
             "MERLON-e1Vm8XtG",
         ),
+        (
+            "AddUsername",
+            json!({"username": {"username": "ada"}}),
+            "COMMAND-aS3Vz5t6BS",
+        ),
+        ("RemoveUsername", json!({"usernameId": "1"}), "COMMAND-J6ybG5WZiy"),
+        ("StartTOTPRegistration", json!({}), "MERLON-e1Vm8XtG"),
+        (
+            "VerifyTOTPRegistration",
+            json!({"totpId": "1", "code": "123456"}),
+            "COMMAND-8N9ds",
+        ),
+        ("RemoveTOTPAuthenticator", json!({"totpId": "1"}), "COMMAND-5M0sd"),
     ] {
         let request = merged(request, json!({"id": odd}));
         faults.extend(both(name, request, INVALID, id).map(|fault| fault.says("id is no id")));
@@ -517,6 +530,71 @@ fn factors() -> Vec<Fault> {
     faults
 }
 
+/// Usernames: taken, unknown, or no name at all.
+fn names() -> Vec<Fault> {
+    let add = |name: &str| json!({"id": "$user", "username": {"username": name}});
+    let remove = |id: &str| json!({"id": "$user", "usernameId": id});
+    let taken = both("AddUsername", add("$name"), EXISTS, "V3-DKcYh");
+    let mut faults = Vec::from(taken.map(|fault| fault.given("AddUsername", add("$name")).says("taken")));
+    let new = json!({"organization": {"orgId": "$org"}, "user": {
+        "userId": "$new_user", "authenticators": {"usernames": [{"username": "$name"}]}}});
+    let created = both("CreateUser", new, EXISTS, "V3-DKcYh");
+    faults.extend(created.map(|fault| fault.given("AddUsername", add("$name"))));
+    for (name, id) in [
+        (" ", "MERLON-i6Bq3YwE"),
+        ("a b", "MERLON-o5Pk8FsU"),
+        ("p\u{430}ypal", "MERLON-B3vJ6nHt"),
+    ] {
+        let fault = both("AddUsername", add(name), INVALID, id);
+        faults.extend(fault.map(|fault| fault.says("username.username: ")));
+    }
+    let long = both(
+        "AddUsername",
+        add(&"\u{fdfa}".repeat(20)),
+        INVALID,
+        "MERLON-l9Xc4DzM",
+    );
+    faults.extend(long);
+    faults.extend(both("AddUsername", user(), INVALID, "MERLON-w1Hz8DkQ"));
+    let unknown = "COMMAND-uEii8L6Awp";
+    faults.extend(both("RemoveUsername", remove("$missing"), NOT_FOUND, unknown));
+    let gone = both("RemoveUsername", remove("$username_id"), NOT_FOUND, unknown);
+    faults.extend(gone.map(|fault| {
+        fault
+            .given("AddUsername", add("$name"))
+            .given("RemoveUsername", remove("$username_id"))
+    }));
+    faults
+}
+
+/// Authenticator apps: unknown, completed already, too late, or with another code.
+fn apps() -> Vec<Fault> {
+    let of = |more: Value| merged(user(), more);
+    let enter = |code: &str| of(json!({"totpId": "$totp_id", "code": code}));
+    let started = |fault: Fault| fault.given("StartTOTPRegistration", user());
+    let (verify, remove) = ("VerifyTOTPRegistration", "RemoveTOTPAuthenticator");
+    let mut faults = Vec::new();
+    let wrong = both(verify, enter("000000"), INVALID, "EVENT-8isk2");
+    faults.extend(wrong.map(started).map(Fault::recorded));
+    for typo in ["00000a", "0000000"] {
+        faults.extend(both(verify, enter(typo), INVALID, "EVENT-8isk2").map(started));
+    }
+    let done = both(verify, enter("$totp_code"), PRECONDITION, "COMMAND-qx4ls");
+    faults.extend(
+        done.map(started)
+            .map(|fault| fault.given(verify, enter("$totp_code"))),
+    );
+    let late = both(verify, enter("$totp_code"), PRECONDITION, "MERLON-C7wR2mKe");
+    faults.extend(late.map(started).map(|fault| fault.given("advance", json!(3600))));
+    let unknown = of(json!({"totpId": "$missing", "code": "000000"}));
+    faults.extend(both(verify, unknown, NOT_FOUND, "COMMAND-3Mif9s"));
+    let missing = of(json!({"totpId": "$missing"}));
+    faults.extend(both(remove, missing, NOT_FOUND, "COMMAND-Hd9sd"));
+    let full = both("StartTOTPRegistration", user(), PRECONDITION, "MERLON-nJ4c8RqW");
+    faults.extend(full.map(|fault| (0..10).fold(fault, |fault, _| started(fault))));
+    faults
+}
+
 fn mine() -> Vec<Fault> {
     let mut faults = Vec::new();
     for (kind, set, request, wrong, ids) in [
@@ -660,6 +738,8 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         destinations(),
         codes(),
         factors(),
+        names(),
+        apps(),
         mine(),
         others(),
     ]
@@ -866,6 +946,22 @@ async fn there_is_an_end_to_factors_and_tokens() {
     assert_eq!(
         (answer.code(), answer.failure().id()),
         (PRECONDITION, "MERLON-nJ4c8RqW")
+    );
+    for number in 0..10 {
+        let add = json!({"id": "$user", "username": {"username": format!("name{number}")}});
+        scene.step(&format!("{NEW}/AddUsername"), &add).await;
+    }
+    let answer = scene
+        .send(
+            Form::Rest,
+            &format!("{NEW}/AddUsername"),
+            &json!({"id": "$user", "username": {"username": "$name"}}),
+            Some(&world.owner),
+        )
+        .await;
+    assert_eq!(
+        (answer.code(), answer.failure().id()),
+        (PRECONDITION, "MERLON-h2Tn7RvC")
     );
     let add = json!({"userId": "$user", "expirationDate": "2030-01-01T00:00:00Z"});
     for _ in 0..99 {

@@ -22,7 +22,9 @@ pub(crate) struct Scene<'a> {
 }
 
 /// Fields of answers that later requests speak of.
-const KEPT: [(&str, &str); 8] = [
+const KEPT: [(&str, &str); 10] = [
+    ("totpId", "totp_id"),
+    ("usernameId", "username_id"),
     ("otpSmsId", "otp_sms_id"),
     ("otpEmailId", "otp_email_id"),
     ("tokenId", "token_id"),
@@ -48,6 +50,8 @@ impl<'a> Scene<'a> {
             ("phone2", format!("+4178{number:07}")),
             ("email", format!("user{number:08}@example.com")),
             ("email2", format!("more{number:08}@example.com")),
+            ("name", format!("Ada{number:08}")),
+            ("name2", format!("bea{number:08}")),
             ("org", world.org.to_string()),
             ("other_org", world.other_org.to_string()),
         ];
@@ -96,6 +100,13 @@ impl<'a> Scene<'a> {
             if let Some(value) = answer[field].as_str() {
                 self.known.insert(name.to_owned(), value.to_owned());
             }
+        }
+        if let Some(secret) = answer["secret"].as_str() {
+            let secret = data_encoding::BASE32_NOPAD
+                .decode(secret.as_bytes())
+                .expect("base32");
+            let code = app::totp::code_at(&secret, app::totp::step_at(self.world.ctx().now()));
+            self.known.insert("totp_code".to_owned(), code);
         }
         if let Some(id) = answer["messages"][0]["id"]
             .as_str()
@@ -163,7 +174,11 @@ impl<'a> Scene<'a> {
             "deletionDate",
             "createdAt",
         ];
-        const FRESH: [&str; 9] = [
+        const FRESH: [&str; 13] = [
+            "usernameId",
+            "totpId",
+            "uri",
+            "secret",
             "text",
             "code",
             "otpSmsId",

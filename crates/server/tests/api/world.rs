@@ -123,6 +123,7 @@ impl World {
             data: Map::new(),
             email: None,
             phone: None,
+            usernames: Vec::new(),
         };
         let id = user::create(self.ctx(), &owner, &new)
             .await

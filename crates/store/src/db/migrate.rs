@@ -8,6 +8,8 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_log.sql"),
     include_str!("../../migrations/sqlite/0002_read_models.sql"),
     include_str!("../../migrations/sqlite/0003_operation.sql"),
+    include_str!("../../migrations/sqlite/0004_usernames.sql"),
+    include_str!("../../migrations/sqlite/0005_totp.sql"),
 ];
 
 /// Applies the steps that are missing. A database of a newer version is refused untouched.

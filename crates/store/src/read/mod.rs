@@ -3,4 +3,6 @@
 pub mod instance;
 pub mod org;
 pub mod token;
+mod totp;
 pub mod user;
+mod username;

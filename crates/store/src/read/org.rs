@@ -76,3 +76,12 @@ pub async fn by_domain(
         .first(sql, &key, |row| row.text(0).map(OrgId::from_trusted))
         .await
 }
+
+/// The domain of an organization.
+pub async fn domain_of(snapshot: &mut Snapshot, instance: &InstanceId, id: &OrgId) -> Result<Option<String>> {
+    let sql = "SELECT domain FROM org WHERE instance = $1 AND id = $2";
+    let key = [instance.as_str().into(), id.as_str().into()];
+    snapshot
+        .first(sql, &key, |row| row.text(0).map(str::to_owned))
+        .await
+}

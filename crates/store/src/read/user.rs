@@ -11,7 +11,7 @@ use domain::{
     },
 };
 
-use super::token;
+use super::{token, totp, username};
 use crate::{
     change::{Head, Stored},
     commit::{Statement, Value},
@@ -30,10 +30,12 @@ impl Stored for User {
         let row =
             "SELECT s.seq, s.created_at, s.changed_at, u.org, u.kind, u.active, u.locked, u.schema, u.data,
                        u.phone, u.phone_verified, u.phone_code, u.email, u.email_verified, u.email_code,
-                       EXISTS (SELECT 1 FROM membership m WHERE m.instance = u.instance AND m.user_id = u.id)
+                       EXISTS (SELECT 1 FROM membership m WHERE m.instance = u.instance AND m.user_id = u.id),
+                       EXISTS (SELECT 1 FROM username n WHERE n.instance = u.instance AND n.user_id = u.id),
+                       EXISTS (SELECT 1 FROM totp_factor t WHERE t.instance = u.instance AND t.user_id = u.id)
                    FROM stream s LEFT JOIN users u ON u.instance = s.instance AND u.id = s.id
                    WHERE s.instance = $1 AND s.kind = 'user' AND s.id = $2";
-        let Some((head, person, has_roles)) = snapshot.first(row, &key, profile).await? else {
+        let Some((head, person, has)) = snapshot.first(row, &key, profile).await? else {
             return Ok((Head::default(), Self::Absent));
         };
         let Some(mut person) = person else {
@@ -47,8 +49,14 @@ impl Stored for User {
                 otp_factor,
             )
             .await?;
-        if has_roles {
+        if has.roles {
             person.memberships = memberships(snapshot, instance, id).await?;
+        }
+        if has.totps {
+            person.totps = totp::of_user(snapshot, instance, id).await?;
+        }
+        if has.usernames {
+            person.usernames = username::of_user(snapshot, instance, id).await?;
         }
         Ok((head, Self::Present(Box::new(person))))
     }
@@ -66,6 +74,19 @@ impl Stored for User {
         rows
     }
 
+    fn claims(&self, instance: &InstanceId, id: &UserId, events: &[Event]) -> Vec<Statement> {
+        let Some(person) = self.person() else {
+            return Vec::new();
+        };
+        let named = events.iter().filter_map(|event| match event {
+            Event::UsernameAdded { id, .. } => person.usernames.iter().find(|own| own.id == *id),
+            _ => None,
+        });
+        named
+            .map(|own| username::claim([instance.shared().into(), id.shared().into()], &person.org, own))
+            .collect()
+    }
+
     fn forgets(events: &[Event]) -> bool {
         events.contains(&Event::UserDeleted)
     }
@@ -74,6 +95,12 @@ impl Stored for User {
         if let Self::Present(person) = &mut self {
             person
                 .otps
+                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+            person
+                .totps
+                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+            person
+                .usernames
                 .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
             person.memberships.sort_by_key(|m| scope_name(&m.scope));
         }
@@ -99,13 +126,15 @@ pub async fn memberships(
 }
 
 /// Users with registrations that are to be forgotten, oldest first, at most `most`.
-pub async fn with_stale_otps(
+pub async fn with_stale_registrations(
     snapshot: &mut Snapshot,
     now: Timestamp,
     most: i64,
 ) -> Result<Vec<(InstanceId, UserId)>> {
-    let sql = "SELECT instance, user_id FROM otp_factor WHERE stale_at <= $1
-               GROUP BY instance, user_id ORDER BY min(stale_at) LIMIT $2";
+    let sql = "SELECT instance, user_id FROM (
+                   SELECT instance, user_id, stale_at FROM otp_factor WHERE stale_at <= $1
+                   UNION ALL SELECT instance, user_id, stale_at FROM totp_factor WHERE stale_at <= $1
+               ) AS stale GROUP BY instance, user_id ORDER BY min(stale_at) LIMIT $2";
     snapshot
         .all(sql, &[now.0.into(), most.into()], |row| {
             Ok((
@@ -138,7 +167,13 @@ fn touches_profile(event: &Event) -> bool {
         | Event::OtpVerified { .. }
         | Event::OtpRemoved { .. }
         | Event::TokenAdded { .. }
-        | Event::TokenRemoved { .. } => false,
+        | Event::TokenRemoved { .. }
+        | Event::TotpStarted { .. }
+        | Event::TotpCheckFailed { .. }
+        | Event::TotpVerified { .. }
+        | Event::TotpRemoved { .. }
+        | Event::UsernameAdded { .. }
+        | Event::UsernameRemoved { .. } => false,
     }
 }
 
@@ -151,6 +186,9 @@ fn event_rows(
     rows: &mut Vec<Statement>,
 ) {
     let key = || [Value::from(instance.shared()), id.shared().into()];
+    if let Some(person) = user.person() {
+        rows.extend(totp::rows(key, person, event));
+    }
     match event {
         Event::UserDeleted => rows.extend(DELETE_USER.iter().map(|sql| Statement::new(sql, key()))),
         Event::UserLocked | Event::UserDeactivated => {
@@ -191,6 +229,7 @@ fn event_rows(
             rows.push(token::insert(instance, token, id, digest, head.changed, *expires));
         }
         Event::TokenRemoved { id: token } => rows.push(token::delete(instance, token)),
+        Event::UsernameRemoved { id: name } => rows.push(username::release(key(), name)),
         _ => {}
     }
 }
@@ -198,6 +237,8 @@ fn event_rows(
 const DELETE_USER: &[&str] = &[
     "DELETE FROM users WHERE instance = $1 AND id = $2",
     "DELETE FROM otp_factor WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM totp_factor WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM username WHERE instance = $1 AND user_id = $2",
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
     "DELETE FROM token WHERE instance = $1 AND user_id = $2",
     "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",
@@ -318,14 +359,22 @@ fn channel_name(channel: Channel) -> &'static str {
     }
 }
 
-fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, bool)> {
+/// What a user has in tables of their own, so that nothing is looked for that is not there.
+#[derive(Default)]
+struct Has {
+    roles: bool,
+    usernames: bool,
+    totps: bool,
+}
+
+fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, Has)> {
     let head = Head {
         seq: row.int(0)?,
         created: Timestamp(row.int(1)?),
         changed: Timestamp(row.int(2)?),
     };
     let Some(org) = row.opt_text(3)? else {
-        return Ok((head, None, false));
+        return Ok((head, None, Has::default()));
     };
     let kind = match row.text(4)? {
         "human" => Kind::Human,
@@ -339,7 +388,12 @@ fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, bool)> {
     person.locked = row.flag(6)?;
     person.phone = contact(row, Channel::Sms, 9)?;
     person.email = contact(row, Channel::Email, 12)?;
-    Ok((head, Some(person), row.flag(15)?))
+    let has = Has {
+        roles: row.flag(15)?,
+        usernames: row.flag(16)?,
+        totps: row.flag(17)?,
+    };
+    Ok((head, Some(person), has))
 }
 
 fn contact(row: &Row<'_>, channel: Channel, column: usize) -> Result<Option<Contact>> {

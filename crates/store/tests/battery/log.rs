@@ -2,9 +2,11 @@
 
 use domain::{
     access::{Role, Scope},
-    base::{FactorId, OrgId, Personal, Span, Timestamp, TokenId, UserId},
-    code::Digest,
-    user::{Channel, Command, Destination, EmailAddress, Event, Proof, User},
+    base::{FactorId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
+    code::{Digest, GuessBudget},
+    user::{
+        Channel, Command, Destination, EmailAddress, Event, NameScope, Proof, SealedSecret, TotpAttempt, User, Username,
+    },
 };
 use store::{Param, Statement, Store, read};
 use testkit::SeededEntropy;
@@ -172,13 +174,34 @@ fn some_factor(dice: &SeededEntropy, user: &User) -> Option<FactorId> {
     (!otps.is_empty()).then(|| otps[dice.below(otps.len())].id.clone())
 }
 
+fn some_name_scope(dice: &SeededEntropy) -> NameScope {
+    if dice.below(2) == 0 { NameScope::Instance } else { NameScope::Org }
+}
+
+/// The oldest name that the user has.
+fn some_name(user: &User) -> UsernameId {
+    let first = user.person().and_then(|p| p.usernames.first());
+    first.map_or_else(|| UsernameId::from_trusted("none"), |n| n.id.clone())
+}
+
+/// Completes or removes the oldest TOTP factor that the user has.
+fn some_totp(dice: &SeededEntropy, user: &User) -> Command {
+    let first = user.person().and_then(|p| p.totps.first());
+    let id = first.map_or_else(|| FactorId::from_trusted("none"), |f| f.id.clone());
+    if dice.below(3) == 0 {
+        return Command::RemoveTotp(id);
+    }
+    let attempt = TotpAttempt { well_formed: true, steps: vec![7], budget: GuessBudget::default() };
+    Command::VerifyTotp { id, attempt }
+}
+
 /// Anything that can be asked of a user, drawn with the dice.
 fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
     let fresh = FactorId::from_trusted(&format!("factor-{n}"));
     let factor = some_factor(dice, user).unwrap_or_else(|| fresh.clone());
     let token = TokenId::from_trusted(&format!("token-{n}"));
     let some_attempt = attempt(u8::try_from(dice.below(2) + 1).unwrap());
-    match dice.below(22) {
+    match dice.below(27) {
         0 | 1 => create(),
         2 => Command::SetData(data(&format!("{n}"))),
         3 => Command::Deactivate,
@@ -195,7 +218,11 @@ fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
         17 => Command::RemoveOtp { channel: some_channel(dice), id: factor },
         18 => Command::AddBoundOtp { id: fresh, channel: some_channel(dice) },
         19 => some_roles(dice),
-        20 => Command::ForgetStaleOtps,
+        20 => Command::ForgetStale,
+        22 | 23 => Command::AddUsername { id: UsernameId::from_trusted(&format!("name-{n}")), name: Username::from_trusted(&format!("Ada{n}")), scope: some_name_scope(dice) },
+        24 => Command::RemoveUsername(some_name(user)),
+        25 => Command::StartTotp { id: fresh, secret: SealedSecret::new("sealed"), expires: NOW + Span::seconds(100) },
+        26 => some_totp(dice, user),
         _ => Command::AddToken { id: token, digest: Digest([3; 32]), expires: Timestamp(i64::MAX), existing: 0 },
     }
 }
