@@ -20,6 +20,7 @@ use domain::{
     base::Timestamp,
     code::Miss,
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
+    user_schema::{self, Fault, FaultKind},
 };
 use proto::{
     rpc::{Code, Status},
@@ -56,6 +57,13 @@ ops! {
     UnlockUser,
     DeactivateUser,
     ActivateUser,
+    CreateUserSchema,
+    PatchUserSchema,
+    DeactivateUserSchema,
+    ReactivateUserSchema,
+    DeleteUserSchema,
+    GetUserSchema,
+    SearchUserSchemas,
     SetContactEmail,
     VerifyContactEmail,
     ResendContactEmail,
@@ -184,6 +192,28 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             id::schema_unknown(op),
             Text::SchemaNotExists,
         ),
+        Error::SchemaInactive => {
+            Answer::new(Code::FailedPrecondition, "MERLON-h6Ww2TnA", Text::SchemaInactive)
+        }
+        Error::SchemaRefused(refusal) => schema_refused(op, *refusal),
+        Error::SchemaTypeTaken => Answer::new(Code::AlreadyExists, "V3-DKcYh", Text::SchemaTypeTaken),
+        Error::SchemaFault(fault) => schema_fault(fault),
+        Error::DataMisfit(misfit) => {
+            let answer = Answer::new(
+                Code::FailedPrecondition,
+                "COMMAND-SlKXqLSeL6",
+                Text::SchemaDataInvalid,
+            );
+            answer
+                .with("pointer", place(&misfit.pointer))
+                .with("rule", &misfit.rule)
+        }
+        Error::NotPossible(what) => Answer::new(
+            Code::FailedPrecondition,
+            "MERLON-o3Kp8VzC",
+            Text::AuthenticatorNotPossible,
+        )
+        .with("what", what.name()),
         Error::NoProvider(channel) => no_provider(*channel),
         Error::SendLimit(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
@@ -273,8 +303,53 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Missing => ("MERLON-w1Hz8DkQ", Text::FieldMissing),
         Invalid::Id => (id::not_an_id(op), Text::IdInvalid),
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
+        Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
+        Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),
+        Invalid::Filter => ("SCHEMA-vR9nC", Text::FilterInvalid),
+        Invalid::Nesting => ("SCHEMA-zsQ97", Text::TooManyNestingLevels),
+        Invalid::TooManyFilters => ("MERLON-i7Xj3RbM", Text::TooManyFilters),
     };
     Answer::new(Code::InvalidArgument, id, text)
+}
+
+fn schema_refused(op: Op, refusal: user_schema::Refusal) -> Answer {
+    use user_schema::Refusal as R;
+    let (code, id, text) = match refusal {
+        R::AlreadyExists => (Code::AlreadyExists, "MERLON-l2Yd6QsF", Text::SchemaAlreadyExists),
+        R::NotFound => (Code::NotFound, id::schema_not_found(op), Text::SchemaNotFound),
+        R::NotActive => (
+            Code::FailedPrecondition,
+            id::schema_not_active(op),
+            Text::SchemaNotActive,
+        ),
+        R::NotInactive => (Code::FailedPrecondition, "COMMA-DGzh5", Text::SchemaNotInactive),
+        R::InUse => (Code::FailedPrecondition, "MERLON-n8Ge5UxJ", Text::SchemaInUse),
+    };
+    Answer::new(code, id, text)
+}
+
+fn schema_fault(fault: &Fault) -> Answer {
+    let (id, text) = match fault.kind {
+        FaultKind::PermissionNotObject => ("SCHEMA-WR5gs", Text::SchemaPermission),
+        FaultKind::PermissionKey => ("SCHEMA-GFjio", Text::SchemaPermission),
+        FaultKind::PermissionLetter => ("SCHEMA-EZ5zjh", Text::SchemaPermission),
+        FaultKind::PermissionNotText => ("SCHEMA-E5h31", Text::SchemaPermission),
+        FaultKind::Malformed => ("COMMA-W21tg", Text::SchemaInvalid),
+        FaultKind::Dialect => ("MERLON-q4Sc9HvT", Text::SchemaDialect),
+        FaultKind::Reference => ("MERLON-r5Bn7LyE", Text::SchemaReference),
+        FaultKind::Endless => ("MERLON-t9Mf2KaP", Text::SchemaEndless),
+        FaultKind::Unsupported => ("MERLON-u3Zr6DwN", Text::SchemaKeyword),
+        FaultKind::Pattern => ("MERLON-v8Hk4CxG", Text::SchemaPattern),
+        FaultKind::TooLong | FaultKind::TooDeep | FaultKind::TooMany => {
+            ("MERLON-w2Tq5JmY", Text::SchemaTooLarge)
+        }
+    };
+    Answer::new(Code::InvalidArgument, id, text).with("pointer", place(&fault.pointer))
+}
+
+/// A JSON pointer as people read it: the whole is no empty text.
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "/" } else { pointer }
 }
 
 fn not_found(op: Op) -> Answer {

@@ -88,8 +88,7 @@ pub fn held_anywhere(caller: &Caller, permission: &str) -> bool {
     by_name(permission).is_some_and(|permission| roles.into_iter().any(|role| role.allows(permission)))
 }
 
-/// The permission of a name. Schemas belong to the instance, and the roles that read or write it are those that read
-/// or write them.
+/// The permission of a name.
 fn by_name(name: &str) -> Option<Permission> {
     match name {
         "user.read" => Some(Permission::UserRead),
@@ -97,8 +96,11 @@ fn by_name(name: &str) -> Option<Permission> {
         "user.delete" => Some(Permission::UserDelete),
         "user.credential.write" => Some(Permission::UserCredentialWrite),
         "user.self.delete" => Some(Permission::UserSelfDelete),
-        "iam.read" | "userschema.read" => Some(Permission::IamRead),
-        "iam.write" | "userschema.write" | "userschema.delete" => Some(Permission::IamWrite),
+        "userschema.read" => Some(Permission::UserSchemaRead),
+        "userschema.write" => Some(Permission::UserSchemaWrite),
+        "userschema.delete" => Some(Permission::UserSchemaDelete),
+        "iam.read" => Some(Permission::IamRead),
+        "iam.write" => Some(Permission::IamWrite),
         _ => None,
     }
 }

@@ -147,16 +147,16 @@ pub(crate) async fn read_user(
     snapshot: &mut Snapshot,
     caller: &Caller,
     target: &Target,
-) -> Result<(store::Head, Person)> {
+) -> Result<(store::Head, Person, Grant)> {
     let elsewhere = match &target.org {
         Some(org) => Some(resolve_org(snapshot, caller, org).await?),
         None => None,
     };
     let (head, user) = <User as store::Stored>::load(snapshot, &caller.instance, &target.user).await?;
     let person = visible(user.person(), elsewhere.as_ref());
-    caller.judge(Need::or_self(Permission::UserRead), &target.user, person)?;
+    let grant = caller.judge(Need::or_self(Permission::UserRead), &target.user, person)?;
     match user {
-        User::Present(person) => Ok((head, *person)),
+        User::Present(person) => Ok((head, *person, grant)),
         User::Absent => Err(Error::NotFound),
     }
 }

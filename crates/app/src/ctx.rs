@@ -6,7 +6,7 @@ use domain::{base::Timestamp, user::Channel};
 use store::Store;
 use tokio::sync::Notify;
 
-use crate::{id::IdSource, policy::Policy, secret::Keys};
+use crate::{id::IdSource, policy::Policy, schema::SchemaCache, secret::Keys};
 
 /// The time of day.
 pub trait Clock: Send + Sync + 'static {
@@ -45,6 +45,8 @@ pub struct Ctx {
     pub policy: Policy,
     /// Which channels have a provider.
     pub channels: Channels,
+    /// Schemas that were compiled.
+    pub schemas: SchemaCache,
     /// Rung when a message was put into the outbox.
     pub outbox_bell: Notify,
     /// Rung when the inbox captured a message.

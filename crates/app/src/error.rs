@@ -4,7 +4,10 @@ use domain::{
     access::Permission,
     base::Timestamp,
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
+    user_schema::{self, Authenticator, Fault, TypeNameError},
 };
+
+use crate::schema::Misfit;
 
 pub use store::Error as StoreError;
 
@@ -38,6 +41,21 @@ pub enum Invalid {
     /// An id with control characters or of a wrong length.
     #[error("it is no id")]
     Id,
+    /// The type of a user schema.
+    #[error(transparent)]
+    SchemaType(#[from] TypeNameError),
+    /// An authenticator that does not exist.
+    #[error("there is no such authenticator")]
+    Authenticator,
+    /// A filter that is none.
+    #[error("it is no filter")]
+    Filter,
+    /// Filters inside filters inside filters.
+    #[error("filters nest too deep")]
+    Nesting,
+    /// More filters than a search may have.
+    #[error("there are too many filters")]
+    TooManyFilters,
     /// A search that asks for more rows than are given at once.
     #[error("more rows than are given at once")]
     Limit,
@@ -75,6 +93,24 @@ pub enum Error {
     /// The named schema does not exist.
     #[error("the user schema does not exist")]
     SchemaUnknown,
+    /// The named schema takes no new users.
+    #[error("the user schema is not active")]
+    SchemaInactive,
+    /// The schema's rules said no.
+    #[error(transparent)]
+    SchemaRefused(#[from] user_schema::Refusal),
+    /// Another schema has this type.
+    #[error("the type of the user schema is taken")]
+    SchemaTypeTaken,
+    /// What should be a schema is none, or none that is taken.
+    #[error(transparent)]
+    SchemaFault(Fault),
+    /// Data that do not fit their schema.
+    #[error("the data break the rule {} at {:?}", .0.rule, .0.pointer)]
+    DataMisfit(Misfit),
+    /// The user's schema does not list this authenticator.
+    #[error("users of this schema have no {}", .0.name())]
+    NotPossible(Authenticator),
     /// Nothing can be sent over this channel: no provider is configured.
     #[error("no provider for this channel")]
     NoProvider(Channel),

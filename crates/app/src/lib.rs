@@ -13,6 +13,7 @@ pub mod instance;
 pub mod language;
 pub mod message;
 pub mod policy;
+pub mod schema;
 pub mod secret;
 pub mod totp;
 pub mod url_template;

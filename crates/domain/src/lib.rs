@@ -8,3 +8,4 @@ pub mod instance;
 pub mod org;
 pub mod send;
 pub mod user;
+pub mod user_schema;

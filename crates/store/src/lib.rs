@@ -6,6 +6,7 @@ mod commit;
 mod db;
 mod error;
 mod log;
+mod query;
 pub mod read;
 
 pub mod budget;
@@ -18,3 +19,4 @@ pub use commit::{Statement, Value, WriteSet};
 pub use db::{Param, Row, Snapshot, Store, StoreOptions, inspect};
 pub use error::{Error, Result};
 pub use log::{LoggedEvent, rebuild_matches};
+pub use query::{Filter, Page, TextMatch};

@@ -5,6 +5,7 @@ use domain::{
     instance::Instance,
     org::Org,
     user::User,
+    user_schema::UserSchema,
 };
 
 use crate::{
@@ -77,6 +78,9 @@ pub async fn rebuild_matches(store: &Store) -> Result<Vec<String>> {
     for (instance, kind, id) in streams {
         let same = match kind.as_str() {
             <User as domain::base::Aggregate>::KIND => same::<User>(&mut snapshot, &instance, &id).await?,
+            <UserSchema as domain::base::Aggregate>::KIND => {
+                same::<UserSchema>(&mut snapshot, &instance, &id).await?
+            }
             <Org as domain::base::Aggregate>::KIND => same::<Org>(&mut snapshot, &instance, &id).await?,
             <Instance as domain::base::Aggregate>::KIND => {
                 same::<Instance>(&mut snapshot, &instance, &id).await?

@@ -84,6 +84,7 @@ pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -
         ids: IdSource::new(1),
         policy: options.policy,
         channels: options.channels,
+        schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
     }

@@ -39,6 +39,13 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         Op::Inbox => "MERLON-a5Nv2TgK",
         Op::Admit
         | Op::CreateUser
+        | Op::CreateUserSchema
+        | Op::PatchUserSchema
+        | Op::DeactivateUserSchema
+        | Op::ReactivateUserSchema
+        | Op::DeleteUserSchema
+        | Op::GetUserSchema
+        | Op::SearchUserSchemas
         | Op::VerifyMyEmail
         | Op::VerifyMyPhone
         | Op::ResendMyPhone
@@ -66,6 +73,45 @@ pub(super) const fn schema_unknown(op: Op) -> &'static str {
         Op::CreateUser => "COMMAND-N9QOuN4F7o",
         Op::PatchUser => "COMMAND-VLDTtxT3If",
         _ => "MERLON-s8Kf1BxR",
+    }
+}
+
+/// There is no such schema.
+pub(super) const fn schema_not_found(op: Op) -> &'static str {
+    match op {
+        Op::PatchUserSchema => "COMMA-HB3e1",
+        Op::DeactivateUserSchema => "COMMA-E4t4z",
+        Op::ReactivateUserSchema => "COMMA-DGzh5",
+        Op::DeleteUserSchema => "COMMA-Grg41",
+        Op::GetUserSchema => "QUERY-SAF3t",
+        _ => "MERLON-x6Vd3PkB",
+    }
+}
+
+/// The schema is inactive.
+pub(super) const fn schema_not_active(op: Op) -> &'static str {
+    match op {
+        Op::PatchUserSchema => "COMMA-HB3e1",
+        Op::DeactivateUserSchema => "COMMA-E4t4z",
+        _ => "MERLON-y7Lc8WsR",
+    }
+}
+
+/// The type of a schema is empty, too long, or has control characters.
+pub(super) const fn schema_type(op: Op) -> &'static str {
+    match op {
+        Op::CreateUserSchema => "COMMA-DGFj3",
+        Op::PatchUserSchema => "COMMA-G43gn",
+        _ => "MERLON-z5Qm9FtU",
+    }
+}
+
+/// An authenticator that there is not.
+pub(super) const fn schema_authenticator(op: Op) -> &'static str {
+    match op {
+        Op::CreateUserSchema => "COMMA-Gh652",
+        Op::PatchUserSchema => "COMMA-WF4hg",
+        _ => "MERLON-a9Rj4XgD",
     }
 }
 
@@ -123,6 +169,10 @@ pub(super) const fn not_an_id(op: Op) -> &'static str {
         Op::SetContactPhone => "COMMAND-DkQ9aurv5u",
         Op::VerifyContactPhone => "COMMAND-R4LKY44Ke3",
         Op::ResendContactPhone => "COMMAND-zmxIFR2nMo",
+        Op::PatchUserSchema => "COMMA-H5421",
+        Op::DeactivateUserSchema => "COMMA-Vvf3w",
+        Op::ReactivateUserSchema => "COMMA-wq3Gw",
+        Op::DeleteUserSchema => "COMMA-E22gg",
         Op::AddOtpSms => "COMMAND-QSF2s",
         Op::RemoveOtpSms => "COMMAND-S3br2",
         Op::AddOtpEmail => "COMMAND-Sg1hz",

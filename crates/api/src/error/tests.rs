@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::access::Permission;
 use domain::base::Span;
+use domain::user_schema::{Authenticator, TypeName};
 use store::Error as StoreError;
 
 use super::*;
@@ -11,7 +12,9 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// Ids that stand for two conditions of one operation, because they do in the reference.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 10] = [
+    // A unique value is taken: a username, or the type of a schema.
+    "V3-DKcYh",
     // A number that cannot be read, and one that only a guess could complete.
     "PHONE-so0wa",
     // Lacking a permission, and vouching for oneself, which is lacking one.
@@ -21,6 +24,10 @@ const SHARED: [&str; 6] = [
     "COMMAND-rQjbBr4J3j",
     "COMMAND-G4LOrnjY7q",
     "COMMAND-gpBv46Lh9m",
+    // The same of a user schema.
+    "COMMA-HB3e1",
+    "COMMA-E4t4z",
+    "COMMA-DGzh5",
 ];
 
 fn refusals() -> Vec<Refusal> {
@@ -80,22 +87,70 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Missing,
         Invalid::Id,
         Invalid::Limit,
+        Invalid::SchemaType(TypeName::parse("").expect_err("no type")),
+        Invalid::Authenticator,
+        Invalid::Filter,
+        Invalid::Nesting,
+        Invalid::TooManyFilters,
     ];
     reasons
         .map(|reason| Error::invalid("contact.field", reason))
         .into()
 }
 
+fn about_schemas() -> Vec<Error> {
+    use user_schema::Refusal as R;
+    let refusals = [
+        R::AlreadyExists,
+        R::NotFound,
+        R::NotActive,
+        R::NotInactive,
+        R::InUse,
+    ];
+    let kinds = [
+        FaultKind::PermissionNotObject,
+        FaultKind::PermissionKey,
+        FaultKind::PermissionNotText,
+        FaultKind::PermissionLetter,
+        FaultKind::TooLong,
+        FaultKind::TooDeep,
+        FaultKind::TooMany,
+        FaultKind::Dialect,
+        FaultKind::Reference,
+        FaultKind::Endless,
+        FaultKind::Unsupported,
+        FaultKind::Pattern,
+        FaultKind::Malformed,
+    ];
+    let faults = kinds.map(|kind| {
+        let pointer = "/properties/a".to_owned();
+        Error::SchemaFault(Fault { pointer, kind })
+    });
+    let misfit = app::schema::Misfit {
+        pointer: String::new(),
+        rule: "required: \"name\"".into(),
+    };
+    let others = [
+        Error::SchemaUnknown,
+        Error::SchemaInactive,
+        Error::SchemaTypeTaken,
+        Error::DataMisfit(misfit),
+        Error::NotPossible(Authenticator::OtpSms),
+    ];
+    let refusals = refusals.map(Error::SchemaRefused);
+    refusals.into_iter().chain(faults).chain(others).collect()
+}
+
 fn errors() -> Vec<Error> {
     let mut all: Vec<Error> = refusals().into_iter().map(Error::from).collect();
     all.extend(wrong_inputs());
+    all.extend(about_schemas());
     all.extend([
         Error::NotFound,
         Error::NoMembership,
         Error::Denied(Permission::UserWrite),
         Error::DeniedToSelf,
         Error::OrgUnknown,
-        Error::SchemaUnknown,
         Error::NoProvider(Channel::Sms),
         Error::NoProvider(Channel::Email),
         Error::SendLimit(NOW + Span::seconds(17)),
@@ -526,7 +581,7 @@ fn no_id_stands_for_two_conditions_of_one_operation() {
 fn what_shares_an_id_is_told_apart_by_code_or_text() {
     let mut seen: HashMap<(Op, &str, Code), Text> = HashMap::new();
     for (op, answer) in
-        all_answers().filter(|(_, answer)| !["AUTH-AWfge", "PHONE-so0wa"].contains(&answer.id))
+        all_answers().filter(|(_, answer)| !["AUTH-AWfge", "PHONE-so0wa", "V3-DKcYh"].contains(&answer.id))
     {
         let first = *seen.entry((op, answer.id, answer.code)).or_insert(answer.text);
         assert_eq!(first, answer.text, "{op:?} {}", answer.id);

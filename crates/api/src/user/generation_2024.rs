@@ -69,7 +69,7 @@ impl UserService<Call> for Users {
                 authenticators: shapes::authenticators_of(&view.person),
                 contact: shapes::contact_of(&view.person),
                 state: shapes::state_of(&view.person),
-                schema: None,
+                schema: shapes::schema_of(view.schema.as_ref()),
                 data: shapes::data_of(&view.person),
             };
             Ok(wire::GetUserByIdResponse { user: Some(user) })

@@ -60,7 +60,7 @@ impl ZitadelUsers<Call> for Users {
             let view = user::get(&self.ctx, caller, &Target::of(id(&req.id)?)).await?;
             let user = wire::GetUser {
                 details: details(&changed_of(&view)),
-                schema: None,
+                schema: shapes::schema_of(view.schema.as_ref()),
                 data: shapes::data_of(&view.person),
                 contact: shapes::contact_of(&view.person),
                 authenticators: shapes::authenticators_of(&view.person),

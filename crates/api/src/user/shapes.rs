@@ -1,11 +1,12 @@
 //! Shapes that both generations of v3alpha share by name and number, but not by type: read and written once, for both.
 
 macro_rules! shapes {
-    ($name:ident, $wire:path) => {
+    ($name:ident, $wire:path, $schema:path) => {
         pub(super) mod $name {
             use app::{
                 Ctx, Error, Language,
                 error::Invalid,
+                schema::Followed,
                 url_template::UrlTemplate,
                 user::{
                     code::{NewDestination, Verification},
@@ -13,6 +14,7 @@ macro_rules! shapes {
                 },
             };
             use domain::user::{Channel, Destination, NameScope, OtpFactor, OwnName, Person, UserState};
+            use $schema as Schema;
             use $wire as wire;
 
             /// Codes of a factor's registration may ask for the factor's id in a link.
@@ -193,6 +195,14 @@ macro_rules! shapes {
                 .into()
             }
 
+            pub(in crate::user) fn schema_of(followed: Option<&Followed>) -> Option<Schema> {
+                followed.map(|followed| Schema {
+                    id: followed.id.to_string(),
+                    r#type: followed.type_name.clone(),
+                    revision: followed.revision,
+                })
+            }
+
             pub(in crate::user) fn data_of(person: &Person) -> Option<proto::wkt::Struct> {
                 (!person.data.is_empty()).then(|| person.data.clone().into())
             }
@@ -200,5 +210,13 @@ macro_rules! shapes {
     };
 }
 
-shapes!(generation_2024, proto::zitadel::user::v3alpha);
-shapes!(resources, proto::zitadel::resources::user::v3alpha);
+shapes!(
+    generation_2024,
+    proto::zitadel::user::v3alpha,
+    proto::zitadel::user::v3alpha::Schema
+);
+shapes!(
+    resources,
+    proto::zitadel::resources::user::v3alpha,
+    proto::zitadel::resources::user::v3alpha::GetSchema
+);

@@ -10,15 +10,17 @@ pub mod username;
 use domain::{
     access::Permission,
     base::{OrgId, SchemaId, UserId},
-    user::{Command, Kind, Person, User},
+    user::{Command, Kind, Person, SchemaRef, User},
+    user_schema::{Authenticator, Side},
 };
 use serde_json::{Map, Value};
-use store::{Head, Work};
+use store::{Head, Stream, Work};
 
 use crate::{
-    access::{self, Caller, Need, OrgRef, Target},
+    access::{self, Caller, Grant, Need, OrgRef, Target},
     ctx::Ctx,
     error::{Error, Result},
+    schema::{self, Followed},
     secret::Secret,
 };
 use code::NewDestination;
@@ -31,8 +33,10 @@ pub struct UserView {
     pub id: UserId,
     /// Where its history stands.
     pub head: Head,
-    /// Its state.
+    /// Its state, with the data that the caller may read.
     pub person: Person,
+    /// The schema that it follows; none is the built-in one.
+    pub schema: Option<Followed>,
 }
 
 /// What a write answers: where the user's history stands now, and who owns the user.
@@ -125,15 +129,13 @@ async fn create_in(
     work: &mut Work<'_>,
 ) -> Result<Written> {
     let org = owner_of_new(caller, new.org.as_ref(), work).await?;
-    if new.schema.is_some() {
-        return Err(Error::SchemaUnknown);
-    }
+    let (schema, data) = data_of_new(ctx, caller, new, work).await?;
     let mut user = work.load::<User>(&id).await?;
     let create = Command::Create {
         org: org.clone(),
         kind: Kind::Human,
-        schema: None,
-        data: new.data.clone(),
+        schema,
+        data,
     };
     work.decide(&mut user, create)?;
     for name in &new.usernames {
@@ -152,6 +154,28 @@ async fn create_in(
     })
 }
 
+/// The data of a new user, and the schema that takes them; the built-in one takes any.
+async fn data_of_new(
+    ctx: &Ctx,
+    caller: &Caller,
+    new: &NewUser,
+    work: &mut Work<'_>,
+) -> Result<(Option<SchemaRef>, Map<String, Value>)> {
+    let Some(id) = &new.schema else {
+        return Ok((None, new.data.clone()));
+    };
+    let schema = schema::newest(work, id).await?;
+    let Some(content) = schema.state.content().filter(|content| content.active) else {
+        return Err(Error::SchemaInactive);
+    };
+    if !new.usernames.is_empty() && !content.allows(Authenticator::Username) {
+        return Err(Error::NotPossible(Authenticator::Username));
+    }
+    let both = (&Map::new(), &new.data);
+    let (follows, data) = schema::admit(ctx, &caller.instance, &schema, both, &[Side::Owner]).await?;
+    Ok((Some(follows), data))
+}
+
 /// The owner of a new user. A caller without any membership hears nothing about organizations.
 async fn owner_of_new(caller: &Caller, named: Option<&OrgRef>, work: &mut Work<'_>) -> Result<OrgId> {
     if caller.memberships.is_empty() {
@@ -168,14 +192,17 @@ async fn owner_of_new(caller: &Caller, named: Option<&OrgRef>, work: &mut Work<'
     }
 }
 
-/// Reads a user: oneself, or with `user.read`.
+/// Reads a user: oneself, or with `user.read`. Data that the schema keeps from the caller are left out.
 pub async fn get(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<UserView> {
     let mut snapshot = ctx.store.snapshot().await?;
-    let (head, person) = access::read_user(&mut snapshot, caller, target).await?;
+    let (head, mut person, grant) = access::read_user(&mut snapshot, caller, target).await?;
+    let sides = sides(grant, caller, &target.user);
+    let schema = schema::look(ctx, &mut snapshot, &caller.instance, &mut person, &sides).await?;
     Ok(UserView {
         id: target.user.clone(),
         head,
         person,
+        schema,
     })
 }
 
@@ -189,11 +216,8 @@ pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatc
                 let (mut user, grant) = access::user_for(work, caller, target, need).await?;
                 let brought = patch.email.iter().chain(&patch.phone);
                 code::may_vouch(grant, brought.map(|new| &new.verification))?;
-                if patch.schema.is_some() {
-                    return Err(Error::SchemaUnknown);
-                }
-                if let Some(data) = &patch.data {
-                    work.decide(&mut user, Command::SetData(data.clone()))?;
+                if patch.schema.is_some() || patch.data.is_some() {
+                    patch_data(ctx, caller, patch, grant, &mut user, work).await?;
                 }
                 let email_code = contact::set_in(ctx, caller, work, &mut user, patch.email.as_ref()).await?;
                 let phone_code = contact::set_in(ctx, caller, work, &mut user, patch.phone.as_ref()).await?;
@@ -206,6 +230,48 @@ pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatc
         })
         .await;
     ring(ctx, done)
+}
+
+/// Data without a schema are taken as they are; a schema has the last word on others. Users do not choose their own
+/// schema, for that would be choosing their own rights.
+async fn patch_data(
+    ctx: &Ctx,
+    caller: &Caller,
+    patch: &UserPatch,
+    grant: Grant,
+    user: &mut Stream<User>,
+    work: &mut Work<'_>,
+) -> Result<()> {
+    let person = user.state.person().ok_or(Error::NotFound)?;
+    let current = person.schema.as_ref().map(|follows| &follows.id);
+    let other = patch.schema.as_ref().filter(|id| Some(*id) != current);
+    if other.is_some() && grant == Grant::Own {
+        return Err(Error::Denied(Permission::UserWrite));
+    }
+    let Some(id) = other.or(current).cloned() else {
+        if let Some(data) = &patch.data {
+            work.decide(user, Command::SetData(data.clone()))?;
+        }
+        return Ok(());
+    };
+    let newest = schema::newest(work, &id).await?;
+    if other.is_some() && !newest.state.content().is_some_and(|content| content.active) {
+        return Err(Error::SchemaInactive);
+    }
+    let new = patch.data.as_ref().unwrap_or(&person.data);
+    let sides = sides(grant, caller, &user.id);
+    let both = (&person.data, new);
+    let (follows, data) = schema::admit(ctx, &caller.instance, &newest, both, &sides).await?;
+    work.decide(user, Command::SetData(data))?;
+    work.decide(user, Command::Follow(follows))?;
+    Ok(())
+}
+
+/// A role looks from the owner's side; whoever looks at themselves has their own side as well.
+fn sides(grant: Grant, caller: &Caller, user: &UserId) -> Vec<Side> {
+    let owner = (grant == Grant::Role).then_some(Side::Owner);
+    let own = (caller.user == *user).then_some(Side::Own);
+    owner.into_iter().chain(own).collect()
 }
 
 /// Brings a user into another state. Needs `user.write`; nobody does this to themselves without it.

@@ -4,6 +4,7 @@ use domain::{
     access::Permission,
     base::FactorId,
     user::{Channel, Command, Destination, User},
+    user_schema::Authenticator,
 };
 use store::{Stream, Work, read};
 
@@ -16,6 +17,7 @@ use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
     error::{Error, Result},
+    schema,
     secret::{Purpose, Secret},
 };
 
@@ -48,6 +50,8 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
                 Box::pin(async move {
                     let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
                     code::may_vouch(grant, [&new.verification])?;
+                    let kind = kind_of(new.destination.channel());
+                    schema::may_have(work, user.state.person(), kind).await?;
                     add_in(ctx, caller, work, &mut user, new).await
                 })
             },
@@ -149,11 +153,35 @@ pub async fn remove(
 /// Switches on the factor that is bound to the verified contact.
 pub async fn bind(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channel) -> Result<Changed> {
     let id = FactorId::from_trusted(&ctx.new_id());
-    let bind = || Command::AddBoundOtp {
-        id: id.clone(),
-        channel,
-    };
-    command_as(ctx, "user.otp.bind", caller, target, NEED, bind).await
+    let id = &id;
+    ctx.store
+        .change(
+            "user.otp.bind",
+            &caller.instance,
+            &caller.user,
+            ctx.now(),
+            |work| {
+                Box::pin(async move {
+                    let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    schema::may_have(work, user.state.person(), kind_of(channel)).await?;
+                    let bind = Command::AddBoundOtp {
+                        id: id.clone(),
+                        channel,
+                    };
+                    work.decide(&mut user, bind)?;
+                    changed(&user)
+                })
+            },
+        )
+        .await
+}
+
+/// What schemas call the factor of a channel.
+fn kind_of(channel: Channel) -> Authenticator {
+    match channel {
+        Channel::Sms => Authenticator::OtpSms,
+        Channel::Email => Authenticator::OtpEmail,
+    }
 }
 
 /// Switches that factor off.

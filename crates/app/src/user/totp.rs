@@ -6,6 +6,7 @@ use domain::{
     access::Permission,
     base::{FactorId, InstanceId, Span, UserId},
     user::{Channel, Command, Person, SealedSecret, TotpAttempt, User},
+    user_schema::Authenticator,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use store::{Stream, Work, budget};
@@ -16,6 +17,7 @@ use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
     error::{Error, Result, StoreError},
+    schema,
     secret::{Purpose, Secret, Subject},
     totp::{self, SECRET_LENGTH},
 };
@@ -64,6 +66,7 @@ pub async fn start(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<TotpSt
             |work| {
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    schema::may_have(work, user.state.person(), Authenticator::Totp).await?;
                     let start = Command::StartTotp {
                         id: id.clone(),
                         secret: sealed.clone(),

@@ -4,6 +4,7 @@ use domain::{
     access::Permission,
     base::{InstanceId, UsernameId},
     user::{Command, NameScope, Person, Refusal, Username},
+    user_schema::Authenticator,
 };
 use store::{Snapshot, read};
 
@@ -12,6 +13,7 @@ use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
     error::{Error, Result, StoreError},
+    schema,
 };
 
 const NEED: Need = Need::or_self(Permission::UserWrite);
@@ -61,6 +63,7 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewUsername)
             |work| {
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    schema::may_have(work, user.state.person(), Authenticator::Username).await?;
                     work.decide(&mut user, add_as(id, new))?;
                     Ok(UsernameAdded {
                         changed: changed(&user)?,

@@ -26,6 +26,9 @@ pub enum Permission {
     UserDelete,
     UserCredentialWrite,
     UserSelfDelete,
+    UserSchemaRead,
+    UserSchemaWrite,
+    UserSchemaDelete,
     IamRead,
     IamWrite,
 }
@@ -39,6 +42,9 @@ impl Permission {
             Self::UserDelete => "user.delete",
             Self::UserCredentialWrite => "user.credential.write",
             Self::UserSelfDelete => "user.self.delete",
+            Self::UserSchemaRead => "userschema.read",
+            Self::UserSchemaWrite => "userschema.write",
+            Self::UserSchemaDelete => "userschema.delete",
             Self::IamRead => "iam.read",
             Self::IamWrite => "iam.write",
         }
@@ -72,11 +78,11 @@ macro_rules! roles {
 }
 
 roles! {
-    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite IamRead IamWrite],
-    IamOwnerViewer "IAM_OWNER_VIEWER" [UserRead IamRead],
+    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite UserSchemaRead UserSchemaWrite UserSchemaDelete IamRead IamWrite],
+    IamOwnerViewer "IAM_OWNER_VIEWER" [UserRead UserSchemaRead IamRead],
     IamOrgManager "IAM_ORG_MANAGER" [UserRead UserWrite UserDelete UserCredentialWrite],
     IamUserManager "IAM_USER_MANAGER" [UserRead UserWrite UserDelete],
-    IamLoginClient "IAM_LOGIN_CLIENT" [UserRead UserWrite UserCredentialWrite IamRead],
+    IamLoginClient "IAM_LOGIN_CLIENT" [UserRead UserWrite UserCredentialWrite UserSchemaRead IamRead],
     OrgOwner "ORG_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite],
     OrgUserManager "ORG_USER_MANAGER" [UserRead UserWrite UserDelete],
     OrgOwnerViewer "ORG_OWNER_VIEWER" [UserRead],

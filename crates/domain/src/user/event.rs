@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Channel, Destination, Kind, NameScope, SealedSecret, Username};
+use super::{Channel, Destination, Kind, NameScope, SchemaRef, SealedSecret, Username};
 use crate::{
     access::{Role, Scope},
-    base::{FactorId, Forgettable, OrgId, Personal, SchemaId, Timestamp, TokenId, UsernameId},
+    base::{FactorId, Forgettable, OrgId, Personal, Timestamp, TokenId, UsernameId},
     code::{Digest, IssuedCode},
 };
 
@@ -22,13 +22,16 @@ pub enum Event {
         org: OrgId,
         kind: Kind,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        schema: Option<SchemaId>,
+        schema: Option<SchemaRef>,
         #[serde(default, skip_serializing)]
         data: Personal<Map<String, Value>>,
     },
     DataChanged {
         #[serde(default, skip_serializing)]
         data: Personal<Map<String, Value>>,
+    },
+    SchemaFollowed {
+        schema: SchemaRef,
     },
     UserDeactivated,
     UserActivated,
@@ -124,6 +127,7 @@ impl Forgettable for Event {
         match self {
             Self::UserCreated { .. } => "user_created",
             Self::DataChanged { .. } => "data_changed",
+            Self::SchemaFollowed { .. } => "schema_followed",
             Self::UserDeactivated => "user_deactivated",
             Self::UserActivated => "user_activated",
             Self::UserLocked => "user_locked",

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::{Event, Kind, Person, Refusal, UserDecision};
+use super::{Event, Kind, Person, Refusal, SchemaRef, UserDecision};
 use crate::{
     access::{Role, Scope},
-    base::{Decision, OrgId, Personal, SchemaId},
+    base::{Decision, OrgId, Personal},
 };
 
 pub(super) fn create(
     org: OrgId,
     kind: Kind,
-    schema: Option<SchemaId>,
+    schema: Option<SchemaRef>,
     data: Map<String, Value>,
 ) -> UserDecision {
     Decision::accept([Event::UserCreated {
@@ -30,6 +30,14 @@ pub(super) fn set_data(person: &Person, data: Map<String, Value>) -> UserDecisio
     Decision::accept([Event::DataChanged {
         data: Personal::Known(data),
     }])
+}
+
+/// The same schema in the same revision is no news.
+pub(super) fn follow(person: &Person, schema: SchemaRef) -> UserDecision {
+    if person.schema.as_ref() == Some(&schema) {
+        return Decision::accept([]);
+    }
+    Decision::accept([Event::SchemaFollowed { schema }])
 }
 
 fn when(so: bool, event: Event, otherwise: Refusal) -> UserDecision {

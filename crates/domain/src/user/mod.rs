@@ -22,13 +22,13 @@ pub use email::{EmailAddress, EmailAddressError};
 pub use event::Event;
 pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
 pub use phone::{PhoneNumber, PhoneNumberError};
-pub use state::{Kind, Membership, Person, User, UserState};
+pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
 pub use totp::{SealedSecret, TotpAttempt, TotpFactor, TotpProof};
 pub use username::{NameScope, OwnName, Username, UsernameError};
 
 use crate::{
     access::{Role, Scope},
-    base::{Aggregate, Decision, FactorId, OrgId, SchemaId, Timestamp, TokenId, UsernameId},
+    base::{Aggregate, Decision, FactorId, OrgId, Timestamp, TokenId, UsernameId},
     code::{Attempt, Digest, IssuedCode, Miss},
 };
 use serde::{Deserialize, Serialize};
@@ -106,12 +106,14 @@ pub enum Command {
         /// Person or program.
         kind: Kind,
         /// The schema that `data` follows; none is the built-in one (any JSON object).
-        schema: Option<SchemaId>,
+        schema: Option<SchemaRef>,
         /// Data under the schema.
         data: Map<String, Value>,
     },
     /// Replaces the user's data as a whole.
     SetData(Map<String, Value>),
+    /// Follows a schema in the revision that the user's data were checked against.
+    Follow(SchemaRef),
     /// Ends sign-in until activated.
     Deactivate,
     /// Ends a deactivation.
@@ -339,6 +341,7 @@ impl Aggregate for User {
         match command {
             Command::Create { .. } => Decision::refuse(Refusal::AlreadyExists),
             Command::SetData(data) => lifecycle::set_data(person, data),
+            Command::Follow(schema) => lifecycle::follow(person, schema),
             Command::Deactivate => lifecycle::deactivate(person),
             Command::Activate => lifecycle::activate(person),
             Command::Lock => lifecycle::lock(person),

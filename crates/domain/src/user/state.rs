@@ -32,6 +32,15 @@ pub enum Kind {
     Machine,
 }
 
+/// A schema in the revision that a user's data were last checked against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaRef {
+    /// The schema.
+    pub id: SchemaId,
+    /// Its revision then.
+    pub revision: u32,
+}
+
 /// Roles of a user in one scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
@@ -53,7 +62,7 @@ pub struct Person {
     /// True between lock and unlock.
     pub locked: bool,
     /// The schema that `data` follows; none is the built-in one.
-    pub schema: Option<SchemaId>,
+    pub schema: Option<SchemaRef>,
     /// Data under the schema.
     pub data: Map<String, Value>,
     /// Contact phone.
@@ -93,7 +102,7 @@ impl User {
 
 impl Person {
     /// A user as it is right after creation.
-    pub fn new(org: OrgId, kind: Kind, schema: Option<SchemaId>, data: Map<String, Value>) -> Self {
+    pub fn new(org: OrgId, kind: Kind, schema: Option<SchemaRef>, data: Map<String, Value>) -> Self {
         Self {
             org,
             kind,
@@ -207,6 +216,7 @@ pub(super) fn evolve(user: &mut User, event: &Event, at: Timestamp) {
 fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
     match event {
         Event::DataChanged { data } => person.data = data.known().cloned().unwrap_or_default(),
+        Event::SchemaFollowed { schema } => person.schema = Some(schema.clone()),
         Event::UserDeactivated => {
             person.active = false;
             end_codes(person, at);

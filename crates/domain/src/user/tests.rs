@@ -4,12 +4,13 @@ use serde_json::Map;
 
 use super::{
     Channel, Command, Destination, EmailAddress, Event, Kind, NameScope, PhoneNumber, Proof, Refusal,
-    SealedSecret, TotpAttempt, User, UserState, Username,
+    SchemaRef, SealedSecret, TotpAttempt, User, UserState, Username,
 };
 use crate::{
     access::{Role, Scope},
     base::{
-        Aggregate, Decision, FactorId, Forgettable, OrgId, Personal, Span, Timestamp, TokenId, UsernameId,
+        Aggregate, Decision, FactorId, Forgettable, OrgId, Personal, SchemaId, Span, Timestamp, TokenId,
+        UsernameId,
     },
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
 };
@@ -77,6 +78,27 @@ fn created() -> Event {
         schema: None,
         data: Personal::Known(Map::new()),
     }
+}
+
+fn follows(revision: u32) -> SchemaRef {
+    SchemaRef {
+        id: SchemaId::from_trusted("5"),
+        revision,
+    }
+}
+
+#[test]
+fn a_schema_is_followed_once_in_each_revision() {
+    given([])
+        .when(Command::Follow(follows(1)))
+        .records(&[Event::SchemaFollowed { schema: follows(1) }]);
+    let followed = [Event::SchemaFollowed { schema: follows(1) }];
+    given(followed.clone())
+        .when(Command::Follow(follows(1)))
+        .records(&[]);
+    given(followed)
+        .when(Command::Follow(follows(2)))
+        .records(&[Event::SchemaFollowed { schema: follows(2) }]);
 }
 
 fn phone(n: u8) -> Destination {
@@ -667,6 +689,13 @@ fn events_are_frozen_and_hold_nothing_personal() {
         Event::DataChanged {
             data: Personal::Known(Map::new()),
         },
+        Event::UserCreated {
+            org: OrgId::from_trusted("1"),
+            kind: Kind::Human,
+            schema: Some(follows(1)),
+            data: Personal::Known(Map::new()),
+        },
+        Event::SchemaFollowed { schema: follows(2) },
         Event::UserDeactivated,
         Event::UserActivated,
         Event::UserLocked,

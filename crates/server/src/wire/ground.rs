@@ -89,6 +89,7 @@ fn context(settings: &Settings, senses: &Senses, store: Store, keys: Keys) -> Ct
             sms: captured || settings.sms_webhook.is_some(),
             email: captured || settings.smtp.is_some() || settings.email_webhook.is_some(),
         },
+        schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
     }

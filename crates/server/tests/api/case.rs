@@ -535,6 +535,82 @@ fn inbox() -> Vec<Case> {
     ]
 }
 
+pub(crate) const NEW_SCHEMAS: &str = "resources.userschema.v3alpha.ZITADELUserSchemas";
+pub(crate) const OLD_SCHEMAS: &str = "zitadel.user.schema.v3alpha.UserSchemaService";
+
+fn schemas() -> Vec<Case> {
+    let create = || format!("{OLD_SCHEMAS}/CreateUserSchema");
+    let deactivate = || format!("{OLD_SCHEMAS}/DeactivateUserSchema");
+    let schema = || json!({"type": "object", "properties": {"name": {"type": "string"}}});
+    let content = || json!({"type": "$schema_type", "schema": schema(), "possibleAuthenticators": ["AUTHENTICATOR_TYPE_OTP_SMS"]});
+    let id = || json!({"id": "$schema_id"});
+    let case = |service: &str, method: &str, request: Value| Case {
+        own: Own::Role,
+        ..plain(&format!("{service}/{method}"), "", request)
+    };
+    let new = |method: &str, request| case(NEW_SCHEMAS, method, request);
+    let old = |method: &str, request| case(OLD_SCHEMAS, method, request);
+    let details = || json!({"details": {"id": "$any", "created": "$any", "changed": "$any", "owner": {"type": "OWNER_TYPE_INSTANCE", "id": "$any"}}});
+    let old_details = || json!({"details": {"sequence": "$any", "creationDate": "$any", "changeDate": "$any", "resourceOwner": "$any"}});
+    let read = json!({"userSchema": {"config": content(), "state": "STATE_ACTIVE", "revision": 1}});
+    let old_read = json!({"schema": merged(content(), json!({"id": "$schema_id", "state": "STATE_ACTIVE", "revision": 1}))});
+    let found = json!({"details": {"totalResult": "1", "appliedLimit": "100", "timestamp": "$any"},
+        "result": [{"config": content(), "details": {"id": "$schema_id"}}]});
+    let old_found = json!({"details": {"totalResult": "1", "timestamp": "$any"}, "result": [{"id": "$schema_id", "type": "$schema_type"}]});
+    let by_type =
+        json!({"typeFilter": {"type": "$schema_type", "method": "TEXT_FILTER_METHOD_EQUALS_IGNORE_CASE"}});
+    let by_type_old =
+        json!({"typeQuery": {"type": "$schema_type", "method": "TEXT_QUERY_METHOD_ENDS_WITH_IGNORE_CASE"}});
+    vec![
+        new("CreateUserSchema", json!({"userSchema": content()})).with_answer(details()),
+        old("CreateUserSchema", content()).with_answer(merged(old_details(), json!({"id": "$any"}))),
+        new(
+            "PatchUserSchema",
+            json!({"id": "$schema_id", "userSchema": {"schema": {"title": "x"}}}),
+        )
+        .after(&create(), content())
+        .with_answer(details()),
+        old(
+            "UpdateUserSchema",
+            json!({"id": "$schema_id", "schema": {"title": "x"}}),
+        )
+        .after(&create(), content())
+        .with_answer(old_details()),
+        new("DeactivateUserSchema", id())
+            .after(&create(), content())
+            .with_answer(details()),
+        old("DeactivateUserSchema", id())
+            .after(&create(), content())
+            .with_answer(old_details()),
+        new("ReactivateUserSchema", id())
+            .after(&create(), content())
+            .after(&deactivate(), id())
+            .with_answer(details()),
+        old("ReactivateUserSchema", id())
+            .after(&create(), content())
+            .after(&deactivate(), id())
+            .with_answer(old_details()),
+        new("DeleteUserSchema", id())
+            .after(&create(), content())
+            .with_answer(details()),
+        old("DeleteUserSchema", id())
+            .after(&create(), content())
+            .with_answer(old_details()),
+        new("GetUserSchema", id())
+            .after(&create(), content())
+            .with_answer(read),
+        old("GetUserSchemaByID", id())
+            .after(&create(), content())
+            .with_answer(old_read),
+        new("SearchUserSchemas", json!({"filters": [by_type]}))
+            .after(&create(), content())
+            .with_answer(found),
+        old("ListUserSchemas", json!({"queries": [by_type_old]}))
+            .after(&create(), content())
+            .with_answer(old_found),
+    ]
+}
+
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
     let twins = users()
@@ -548,5 +624,6 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(mine())
         .chain(tokens())
         .chain(inbox())
+        .chain(schemas())
         .collect()
 }

@@ -19,5 +19,6 @@ mod harm;
 mod infrastructure;
 mod principals;
 mod race;
+mod schema;
 mod success;
 mod unserved;

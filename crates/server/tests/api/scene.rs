@@ -22,11 +22,12 @@ pub(crate) struct Scene<'a> {
 }
 
 /// Fields of answers that later requests speak of.
-const KEPT: [(&str, &str); 10] = [
+const KEPT: [(&str, &str); 11] = [
     ("totpId", "totp_id"),
     ("usernameId", "username_id"),
     ("otpSmsId", "otp_sms_id"),
     ("otpEmailId", "otp_email_id"),
+    ("id", "schema_id"),
     ("tokenId", "token_id"),
     ("token", "added_token"),
     ("verificationCode", "code"),
@@ -45,6 +46,7 @@ impl<'a> Scene<'a> {
             ("user", user.id),
             ("token", user.token),
             ("new_user", format!("user-{number:08}")),
+            ("schema_type", format!("Type {number}")),
             ("missing", format!("{number:018}")),
             ("phone", format!("+4179{number:07}")),
             ("phone2", format!("+4178{number:07}")),
@@ -100,6 +102,12 @@ impl<'a> Scene<'a> {
             if let Some(value) = answer[field].as_str() {
                 self.known.insert(name.to_owned(), value.to_owned());
             }
+        }
+        let details = &answer["details"];
+        if let (Some("OWNER_TYPE_INSTANCE"), Some(id)) =
+            (details["owner"]["type"].as_str(), details["id"].as_str())
+        {
+            self.known.insert("schema_id".to_owned(), id.to_owned());
         }
         if let Some(secret) = answer["secret"].as_str() {
             let secret = data_encoding::BASE32_NOPAD
@@ -166,7 +174,8 @@ impl<'a> Scene<'a> {
     }
 
     fn masked_fields(&self, fields: &Map<String, Value>) -> Map<String, Value> {
-        const TIMES: [&str; 6] = [
+        const TIMES: [&str; 7] = [
+            "timestamp",
             "created",
             "changed",
             "creationDate",

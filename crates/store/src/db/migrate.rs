@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_operation.sql"),
     include_str!("../../migrations/sqlite/0004_usernames.sql"),
     include_str!("../../migrations/sqlite/0005_totp.sql"),
+    include_str!("../../migrations/sqlite/0006_user_schemas.sql"),
 ];
 
 /// Applies the steps that are missing. A database of a newer version is refused untouched.

@@ -11,7 +11,7 @@ use domain::base::InstanceId;
 use tokio::sync::Semaphore;
 
 use crate::{
-    commit::{Outcome, Statement, WriteSet},
+    commit::{Outcome, Statement, Value, WriteSet},
     error::{Error, Result},
 };
 
@@ -49,6 +49,19 @@ pub enum Param<'a> {
     Text(&'a str),
     /// Bytes.
     Blob(&'a [u8]),
+    /// No value.
+    Null,
+}
+
+impl<'a> From<&'a Value> for Param<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(n) => Self::Int(*n),
+            Value::Text(text) => Self::Text(text),
+            Value::Blob(bytes) => Self::Blob(bytes),
+        }
+    }
 }
 
 impl std::fmt::Debug for Param<'_> {
@@ -130,6 +143,20 @@ impl Snapshot {
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
         self.0.all(sql, params, each)
+    }
+
+    /// As [`Self::all`], for a query that was put together from the parts of [`crate::query`].
+    #[allow(
+        clippy::unused_async,
+        reason = "the embedded database answers at once, a database server does not"
+    )]
+    pub(crate) async fn all_built<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<T> + Send,
+    ) -> Result<Vec<T>> {
+        self.0.all_built(sql, params, each)
     }
 
     /// The first row of a query, if there is one.

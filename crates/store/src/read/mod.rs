@@ -5,4 +5,5 @@ pub mod org;
 pub mod token;
 mod totp;
 pub mod user;
+pub mod user_schema;
 mod username;

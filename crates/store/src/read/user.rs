@@ -7,7 +7,8 @@ use domain::{
     base::{FactorId, InstanceId, OrgId, SchemaId, Timestamp, UserId},
     code::IssuedCode,
     user::{
-        Channel, Contact, Destination, Event, Kind, Membership, OtpBinding, OtpFactor, OtpProof, Person, User,
+        Channel, Contact, Destination, Event, Kind, Membership, OtpBinding, OtpFactor, OtpProof, Person,
+        SchemaRef, User,
     },
 };
 
@@ -32,7 +33,8 @@ impl Stored for User {
                        u.phone, u.phone_verified, u.phone_code, u.email, u.email_verified, u.email_code,
                        EXISTS (SELECT 1 FROM membership m WHERE m.instance = u.instance AND m.user_id = u.id),
                        EXISTS (SELECT 1 FROM username n WHERE n.instance = u.instance AND n.user_id = u.id),
-                       EXISTS (SELECT 1 FROM totp_factor t WHERE t.instance = u.instance AND t.user_id = u.id)
+                       EXISTS (SELECT 1 FROM totp_factor t WHERE t.instance = u.instance AND t.user_id = u.id),
+                       u.schema_revision
                    FROM stream s LEFT JOIN users u ON u.instance = s.instance AND u.id = s.id
                    WHERE s.instance = $1 AND s.kind = 'user' AND s.id = $2";
         let Some((head, person, has)) = snapshot.first(row, &key, profile).await? else {
@@ -149,6 +151,7 @@ fn touches_profile(event: &Event) -> bool {
     match event {
         Event::UserCreated { .. }
         | Event::DataChanged { .. }
+        | Event::SchemaFollowed { .. }
         | Event::UserDeactivated
         | Event::UserActivated
         | Event::UserLocked
@@ -287,12 +290,13 @@ fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement
     let (phone, email) = (person.phone.as_ref(), person.email.as_ref());
     Statement::new(
         "INSERT INTO users (instance, id, org, kind, active, locked, schema, data,
-             phone, phone_verified, phone_code, email, email_verified, email_code)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             phone, phone_verified, phone_code, email, email_verified, email_code, schema_revision)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (instance, id) DO UPDATE SET org = excluded.org, kind = excluded.kind,
              active = excluded.active, locked = excluded.locked, schema = excluded.schema, data = excluded.data,
              phone = excluded.phone, phone_verified = excluded.phone_verified, phone_code = excluded.phone_code,
-             email = excluded.email, email_verified = excluded.email_verified, email_code = excluded.email_code",
+             email = excluded.email, email_verified = excluded.email_verified, email_code = excluded.email_code,
+             schema_revision = excluded.schema_revision",
         [
             instance.shared().into(),
             id.shared().into(),
@@ -300,7 +304,7 @@ fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement
             kind_name(person.kind).into(),
             person.active.into(),
             person.locked.into(),
-            person.schema.as_ref().map(SchemaId::shared).into(),
+            person.schema.as_ref().map(|s| s.id.shared()).into(),
             json(&person.data).into(),
             phone.map(|c| c.destination.as_str()).into(),
             phone.is_some_and(|c| c.verified).into(),
@@ -308,6 +312,7 @@ fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement
             email.map(|c| c.destination.as_str()).into(),
             email.is_some_and(|c| c.verified).into(),
             email.and_then(|c| c.code.as_ref()).map(json).into(),
+            person.schema.as_ref().map(|s| i64::from(s.revision)).into(),
         ],
     )
 }
@@ -381,7 +386,7 @@ fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, Has)> {
         "machine" => Kind::Machine,
         _ => return Err(Error::corrupt("users.kind", "unknown kind")),
     };
-    let schema = row.opt_text(7)?.map(SchemaId::from_trusted);
+    let schema = row.opt_text(7)?.map(|id| followed(id, row)).transpose()?;
     let data = serde_json::from_str(row.text(8)?).map_err(|e| Error::corrupt("users.data", e))?;
     let mut person = Person::new(OrgId::from_trusted(org), kind, schema, data);
     person.active = row.flag(5)?;
@@ -394,6 +399,14 @@ fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, Has)> {
         totps: row.flag(17)?,
     };
     Ok((head, Some(person), has))
+}
+
+fn followed(id: &str, row: &Row<'_>) -> Result<SchemaRef> {
+    let revision = row.opt_int(18)?.unwrap_or_default();
+    Ok(SchemaRef {
+        id: SchemaId::from_trusted(id),
+        revision: u32::try_from(revision).map_err(|e| Error::corrupt("users.schema_revision", e))?,
+    })
 }
 
 fn contact(row: &Row<'_>, channel: Channel, column: usize) -> Result<Option<Contact>> {

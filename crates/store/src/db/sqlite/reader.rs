@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rusqlite::{
-    Connection, ToSql,
+    Connection, Statement as RusqliteStatement, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -78,22 +78,45 @@ impl SqliteSnapshot {
         &mut self,
         sql: &'static str,
         params: &[Param<'_>],
-        mut each: impl FnMut(&Row<'_>) -> Result<T>,
+        each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let doing = || Error::while_doing("reading");
         let connection = self.connection.as_ref().ok_or(Error::Closed)?;
         let mut statement = connection.prepare_cached(sql).map_err(doing())?;
-        super::writer::assert_in_order(&statement, params.len());
-        for (index, param) in params.iter().enumerate() {
-            statement.raw_bind_parameter(index + 1, param).map_err(doing())?;
-        }
-        let mut rows = statement.raw_query();
-        let mut all = Vec::new();
-        while let Some(row) = rows.next().map_err(doing())? {
-            all.push(each(&Row(SqliteRow(row)))?);
-        }
-        Ok(all)
+        read_all(&mut statement, params, each)
     }
+
+    /// As [`Self::all`], for a text that is rarely used twice: it takes no place among those that are kept prepared.
+    pub(in crate::db) fn all_built<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let connection = self.connection.as_ref().ok_or(Error::Closed)?;
+        let mut statement = connection
+            .prepare(sql)
+            .map_err(Error::while_doing("preparing a search"))?;
+        read_all(&mut statement, params, each)
+    }
+}
+
+fn read_all<T>(
+    statement: &mut RusqliteStatement<'_>,
+    params: &[Param<'_>],
+    mut each: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let doing = || Error::while_doing("reading");
+    super::writer::assert_in_order(statement, params.len());
+    for (index, param) in params.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, param).map_err(doing())?;
+    }
+    let mut rows = statement.raw_query();
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(doing())? {
+        all.push(each(&Row(SqliteRow(row)))?);
+    }
+    Ok(all)
 }
 
 impl Drop for SqliteSnapshot {
@@ -117,6 +140,7 @@ impl ToSql for Param<'_> {
             Param::Int(n) => ValueRef::Integer(*n),
             Param::Text(text) => ValueRef::Text(text.as_bytes()),
             Param::Blob(bytes) => ValueRef::Blob(bytes),
+            Param::Null => ValueRef::Null,
         }))
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use rusqlite::{
-    CachedStatement, Connection, ToSql,
+    Connection, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -361,7 +361,7 @@ impl Desk {
 }
 
 /// `$1`, `$2`, .. are names to SQLite, numbered by first appearance: they must appear in order to mean what they say.
-pub(super) fn assert_in_order(statement: &CachedStatement<'_>, params: usize) {
+pub(super) fn assert_in_order(statement: &rusqlite::Statement<'_>, params: usize) {
     debug_assert_eq!(
         statement.parameter_count(),
         params,

@@ -1,0 +1,139 @@
+//! The user schema services: what both generations have in common.
+
+mod generation_2024;
+mod generation_resources;
+
+use app::{
+    Error,
+    error::Invalid,
+    schema::{Filter, Leaf, NewSchema, Page, SchemaPatch, TextMatch},
+};
+use domain::{
+    base::SchemaId,
+    user_schema::{Authenticator, TypeName},
+};
+use proto::wkt;
+
+/// Rows that are given when nothing is said.
+const DEFAULT_LIMIT: u32 = 100;
+/// Rows that are given at most.
+const MAX_LIMIT: u32 = 1000;
+/// How deep filters may nest.
+const MAX_NESTING: usize = 20;
+/// Filters of one search.
+const MAX_FILTERS: usize = 500;
+
+fn id(text: &str) -> app::Result<SchemaId> {
+    SchemaId::parse(text).map_err(|_| Error::invalid("id", Invalid::Id))
+}
+
+fn type_name(text: &str) -> app::Result<TypeName> {
+    TypeName::parse(text).map_err(|reason| Error::invalid("type", reason))
+}
+
+/// The numbers are the same in both generations.
+fn authenticators(numbers: &[i32]) -> app::Result<Vec<Authenticator>> {
+    let one = |number: &i32| {
+        let found = Authenticator::ALL.iter().find(|a| number_of(**a) == *number);
+        found
+            .copied()
+            .ok_or(Error::invalid("possible_authenticators", Invalid::Authenticator))
+    };
+    numbers.iter().map(one).collect()
+}
+
+const fn number_of(authenticator: Authenticator) -> i32 {
+    match authenticator {
+        Authenticator::Username => 1,
+        Authenticator::Password => 2,
+        Authenticator::Webauthn => 3,
+        Authenticator::Totp => 4,
+        Authenticator::OtpEmail => 5,
+        Authenticator::OtpSms => 6,
+        Authenticator::AuthenticationKey => 7,
+        Authenticator::IdentityProvider => 8,
+    }
+}
+
+fn numbers_of(authenticators: &[Authenticator]) -> Vec<i32> {
+    authenticators.iter().map(|a| number_of(*a)).collect()
+}
+
+fn new_schema(name: &str, schema: Option<wkt::Struct>, numbers: &[i32]) -> app::Result<NewSchema> {
+    Ok(NewSchema {
+        type_name: type_name(name)?,
+        schema: schema.ok_or(Error::invalid("schema", Invalid::Missing))?.into(),
+        authenticators: authenticators(numbers)?,
+    })
+}
+
+fn schema_patch(
+    name: Option<&str>,
+    schema: Option<wkt::Struct>,
+    numbers: &[i32],
+) -> app::Result<SchemaPatch> {
+    Ok(SchemaPatch {
+        type_name: name.map(type_name).transpose()?,
+        schema: schema.map(Into::into),
+        authenticators: authenticators(numbers)?,
+    })
+}
+
+fn page(offset: u64, limit: u32, descending: bool) -> app::Result<Page> {
+    let limit = match limit {
+        0 => DEFAULT_LIMIT,
+        1..=MAX_LIMIT => limit,
+        _ => return Err(Error::invalid("query.limit", Invalid::Limit)),
+    };
+    Ok(Page {
+        offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        limit: limit.into(),
+        descending,
+    })
+}
+
+/// Counts the filters of a search while they are read.
+struct Budget {
+    left: usize,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { left: MAX_FILTERS }
+    }
+
+    fn spend(&mut self, nesting: usize) -> app::Result<()> {
+        if nesting > MAX_NESTING {
+            return Err(Error::invalid("filters", Invalid::Nesting));
+        }
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(Error::invalid("filters", Invalid::TooManyFilters))?;
+        Ok(())
+    }
+}
+
+/// 1 is active and 2 inactive in both generations; no schema is in the state that is not said.
+fn state_filter(state: i32) -> Filter<Leaf> {
+    Filter::Leaf(match state {
+        1 => Leaf::Active(true),
+        2 => Leaf::Active(false),
+        _ => Leaf::Never,
+    })
+}
+
+/// The numbers are the same in both generations, the older one has more.
+fn method(number: i32) -> app::Result<TextMatch> {
+    Ok(match number {
+        0 => TextMatch::Equals,
+        1 => TextMatch::EqualsIgnoreCase,
+        2 => TextMatch::StartsWith,
+        3 => TextMatch::StartsWithIgnoreCase,
+        4 => TextMatch::Contains,
+        5 => TextMatch::ContainsIgnoreCase,
+        6 => TextMatch::EndsWith,
+        7 => TextMatch::EndsWithIgnoreCase,
+        _ => return Err(Error::invalid("method", Invalid::Filter)),
+    })
+}
