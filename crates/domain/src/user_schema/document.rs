@@ -116,7 +116,7 @@ impl Document {
             });
         }
         let mut reader = Reader::default();
-        reader.object(schema, String::new())?;
+        reader.object(schema, "")?;
         reader.resolve()?;
         in_order(reader.nodes)
     }
@@ -438,7 +438,7 @@ struct Reader {
 impl Reader {
     fn schema(&mut self, value: &Value, pointer: String) -> Result<usize, Fault> {
         match value {
-            Value::Object(object) => self.object(object, pointer),
+            Value::Object(object) => self.object(object, &pointer),
             Value::Bool(_) => self.place(pointer),
             _ => Err(Fault {
                 pointer,
@@ -461,10 +461,10 @@ impl Reader {
         Ok(self.nodes.len() - 1)
     }
 
-    fn object(&mut self, object: &Map<String, Value>, pointer: String) -> Result<usize, Fault> {
-        let place = self.place(pointer.clone())?;
+    fn object(&mut self, object: &Map<String, Value>, pointer: &str) -> Result<usize, Fault> {
+        let place = self.place(pointer.to_owned())?;
         let mut node = Node {
-            pointer: pointer.clone(),
+            pointer: pointer.to_owned(),
             ..Node::default()
         };
         for (keyword, value) in object {
@@ -487,7 +487,7 @@ impl Reader {
             "properties" => node.properties.extend(self.named(value, &at)?),
             "patternProperties" => node.patterns.extend(self.named(value, &at)?),
             "additionalProperties" | "unevaluatedProperties" => {
-                node.other_properties.push(self.schema(value, at)?)
+                node.other_properties.push(self.schema(value, at)?);
             }
             "propertyNames" => node.names.push(self.schema(value, at)?),
             "prefixItems" => node.first_items.extend(self.list(value, &at)?),

@@ -77,7 +77,7 @@ pub(super) fn evolve(state: &mut UserSchema, event: &Event) {
         (UserSchema::Present(content), event) => match event {
             Event::UserSchemaRenamed { type_name } => content.type_name = type_name.clone(),
             Event::UserSchemaRevised { schema, revision } => {
-                content.schema = schema.clone();
+                content.schema.clone_from(schema);
                 content.revision = *revision;
             }
             Event::PossibleAuthenticatorsChanged { authenticators } => {

@@ -33,6 +33,7 @@ fn when(events: &[Event], command: Command) -> Decision<Event, Refusal> {
     given(events).decide(command, Timestamp(1))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write the value in place")]
 fn patch_of(type_name: Option<&str>, schema: Option<Value>, authenticators: &[Authenticator]) -> Command {
     Command::Patch {
         type_name: type_name.map(name),

@@ -49,7 +49,7 @@ async fn someone(world: &World, schema: &str, data: Value) -> Someone {
 fn fails(answer: &Answer, code: u8, id: &str) -> String {
     assert_eq!(
         (answer.code(), answer.failure().id()),
-        (code.into(), id),
+        (code, id),
         "{answer:?}"
     );
     answer.failure().message.clone()

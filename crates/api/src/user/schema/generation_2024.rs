@@ -21,6 +21,10 @@ use crate::{
     user::{Users, answer, timestamp},
 };
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 fn details(instance: &InstanceId, head: app::schema::Head) -> Option<Details> {
     Some(Details {
         sequence: head.seq.unsigned_abs(),

@@ -24,6 +24,10 @@ use crate::{
     user::{Users, answer, in_instance, timestamp},
 };
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
 fn details(instance: &InstanceId, id: &str, head: app::schema::Head) -> Option<Details> {
     Some(Details {
         id: id.to_owned(),
