@@ -47,11 +47,7 @@ async fn someone(world: &World, schema: &str, data: Value) -> Someone {
 
 #[track_caller]
 fn fails(answer: &Answer, code: u8, id: &str) -> String {
-    assert_eq!(
-        (answer.code(), answer.failure().id()),
-        (code, id),
-        "{answer:?}"
-    );
+    assert_eq!((answer.code(), answer.failure().id()), (code, id), "{answer:?}");
     answer.failure().message.clone()
 }
 
