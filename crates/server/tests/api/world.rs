@@ -194,14 +194,17 @@ impl World {
 
     /// How often something of the name happened to a user.
     pub(crate) async fn happened(&self, user: &str, name: &str) -> usize {
+        let facts = self.facts(user).await;
+        facts.into_iter().filter(|fact| *fact == name).count()
+    }
+
+    /// The names of all that happened to a user, as one snapshot shows them.
+    pub(crate) async fn facts(&self, user: &str) -> Vec<&'static str> {
         use domain::base::Forgettable;
         let instance = &self.running.ground.foundation.instance;
         let mut snapshot = self.ctx().store.snapshot().await.expect("a snapshot");
         let history = snapshot.history::<User>(instance, user).await.expect("a history");
-        history
-            .iter()
-            .filter(|logged| logged.event.name() == name)
-            .count()
+        history.iter().map(|logged| logged.event.name()).collect()
     }
 
     /// Calls as the owner, in a form that is quick to read.
