@@ -44,7 +44,7 @@ fi
 
 began=$(date +%s%N)
 status=0
-(cd "$work/home" && env -u MERLON_BIN PATH="$work/bin:$PATH" timeout 120 bash -euo pipefail "$work/script") 2>&1 | tee "$work/log" || status=1
+(cd "$work/home" && env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR PATH="$work/bin:$PATH" timeout 120 bash -euo pipefail "$work/script") 2>&1 | tee "$work/log" || status=1
 took=$((($(date +%s%N) - began) / 1000000))
 
 # The last thing a newcomer sees is the user with the proven factor.
