@@ -12,7 +12,7 @@ use crate::{
 pub struct UrlTemplate(String);
 
 /// What a template may ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct LinkValues<'a> {
     /// `{{.UserID}}`
     pub user_id: &'a str,
@@ -22,6 +22,13 @@ pub struct LinkValues<'a> {
     pub code: &'a str,
     /// `{{.FactorID}}`, for the registration of a factor.
     pub factor_id: Option<&'a str>,
+}
+
+impl std::fmt::Debug for LinkValues<'_> {
+    /// Holds a code: nothing is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LinkValues(..)")
+    }
 }
 
 impl UrlTemplate {
