@@ -1,5 +1,7 @@
 //! Who is asking, and what they may do. A caller who may not even read a thing cannot tell it from nothing.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Permission, Scope},
     base::{InstanceId, OrgId, UserId},
@@ -23,7 +25,7 @@ pub struct Caller {
     /// The owner of that user.
     pub org: OrgId,
     /// Their roles.
-    pub memberships: Vec<Membership>,
+    pub memberships: Arc<[Membership]>,
 }
 
 /// An organization as a request names it.
@@ -187,8 +189,7 @@ pub async fn authenticate(ctx: &Ctx, instance: &InstanceId, token: &str) -> Resu
     let Some((id, digest)) = secret::read_token(token) else {
         return Ok(None);
     };
-    let mut snapshot = ctx.store.glance().await?;
-    let Some(holder) = read::token::holder(&mut snapshot, instance, &id).await? else {
+    let Some(holder) = ctx.store.token_holder(instance, &id).await? else {
         return Ok(None);
     };
     let sound = secret::same_digest(&holder.digest, &digest)

@@ -6,6 +6,12 @@ use clap::Parser;
 use server::{cli, command, output};
 use tokio::runtime::Builder;
 
+/// Quicker than the system's with many threads, and what a burst took goes back to the system soon after (the build sets
+/// how soon).
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match Builder::new_multi_thread().enable_all().build() {

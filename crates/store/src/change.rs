@@ -50,6 +50,18 @@ pub trait Stored: Aggregate + Clone {
         Vec::new()
     }
 
+    /// Which tables beside the state row hold rows of this state: one bit for each. It is kept in the stream's head, so
+    /// that [`Self::load`] asks only those.
+    fn parts(&self) -> i64 {
+        0
+    }
+
+    /// Whether these events change what the tokens of a user are worth: its roles, its state, the tokens that are left.
+    /// What is remembered of them is forgotten before the change is acknowledged.
+    fn changes_standing(_events: &[Self::Event]) -> bool {
+        false
+    }
+
     /// Whether these events ask for all personal values of the stream to be erased.
     fn forgets(_events: &[Self::Event]) -> bool {
         false
@@ -126,6 +138,8 @@ impl Work<'_> {
             at: self.now,
             editor: self.editor.into(),
             forget: false,
+            standing: false,
+            parts: state.parts(),
         });
         Ok(Stream {
             id: id.clone(),
@@ -158,7 +172,7 @@ impl Work<'_> {
     fn forget_wishes(&mut self) {
         for stream in &mut self.streams {
             stream.events.clear();
-            stream.forget = false;
+            (stream.forget, stream.standing) = (false, false);
         }
         self.guards.clear();
         self.rows.clear();
@@ -182,6 +196,8 @@ impl Work<'_> {
             });
         }
         target.forget |= A::forgets(events);
+        target.standing |= A::changes_standing(events);
+        target.parts = stream.state.parts();
         if stream.head.seq == 0 {
             stream.head.created = self.now;
         }

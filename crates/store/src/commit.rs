@@ -128,6 +128,10 @@ pub struct StreamWrite {
     pub editor: Arc<str>,
     /// Whether all personal values of the stream are erased.
     pub forget: bool,
+    /// Whether tokens of this user, for it is one, are worth something else from now on.
+    pub standing: bool,
+    /// Which further tables hold rows of the stream, after these events.
+    pub parts: i64,
 }
 
 /// An event on its way to the log.

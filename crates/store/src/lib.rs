@@ -5,6 +5,7 @@ mod change;
 mod commit;
 mod db;
 mod error;
+mod holders;
 mod log;
 mod query;
 pub mod read;

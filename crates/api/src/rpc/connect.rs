@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use base64::Engine;
@@ -26,33 +26,31 @@ use tower::Service;
 
 use super::core::{Core, Payload};
 use super::head::Origin;
-use super::{DEFAULT_DEADLINE, Gate, LONGEST_DEADLINE, MAX_BODY_BYTES, WiringError};
+use super::{DEFAULT_DEADLINE, Gate, LONGEST_DEADLINE, MAX_BODY_BYTES};
 
 /// The three framed wire forms.
 pub(super) struct Connect<G: Gate> {
-    inner: ConnectRpcService<Chain<Table<G>, Router>>,
+    inner: ConnectRpcService<Chain<Table<G>, Chain<Router, Reflection>>>,
     health: Arc<StaticChecker>,
 }
 
 impl<G: Gate> Connect<G> {
-    /// Fails when the descriptors cannot be reflected.
-    pub(super) fn new(core: Arc<Core<G>>) -> Result<Self, WiringError> {
+    pub(super) fn new(core: Arc<Core<G>>) -> Self {
         let mut services: Vec<&'static str> =
             core.methods().iter().map(|method| method.info.service).collect();
         services.dedup();
-        let reflector = reflector(&services)?;
-        let router = connectrpc_reflection::install(Router::new(), reflector);
-        let (router, health) = connectrpc_health::install_static(router, services);
+        let (router, health) = connectrpc_health::install_static(Router::new(), services.iter().copied());
         let limits = Limits::default()
             .with_max_request_body_size(MAX_BODY_BYTES)
             .with_max_message_size(MAX_BODY_BYTES);
         let deadlines = DeadlinePolicy::new()
             .with_default_timeout(DEFAULT_DEADLINE)
             .with_max(LONGEST_DEADLINE);
-        let inner = ConnectRpcService::new(Chain(Table { core }, router))
+        let beside = Chain(router, Reflection::of(services));
+        let inner = ConnectRpcService::new(Chain(Table { core }, beside))
             .with_limits(limits)
             .with_deadline_policy(deadlines);
-        Ok(Self { inner, health })
+        Self { inner, health }
     }
 
     /// Whether the path is that of a method, reflection and health included.
@@ -77,13 +75,100 @@ impl<G: Gate> Connect<G> {
     }
 }
 
-fn reflector(services: &[&'static str]) -> Result<Reflector, WiringError> {
-    let wrong = |error| WiringError(format!("the descriptors cannot be reflected: {error}"));
-    let mut reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET).map_err(wrong)?;
-    reflector
-        .add_descriptor_set_bytes(proto::INFRASTRUCTURE_DESCRIPTOR_SET)
-        .map_err(wrong)?;
-    Ok(reflector.with_services(services.iter().copied().chain(["grpc.health.v1.Health"])))
+/// Server reflection, put together by the first who asks: most servers are never asked, and the decoded descriptors take
+/// megabytes.
+struct Reflection {
+    services: Vec<&'static str>,
+    router: OnceLock<Router>,
+}
+
+impl Reflection {
+    fn of(services: Vec<&'static str>) -> Self {
+        Self {
+            services,
+            router: OnceLock::new(),
+        }
+    }
+
+    fn router(&self, path: &str) -> Option<&Router> {
+        let make = || match self.reflector() {
+            Ok(reflector) => connectrpc_reflection::install(Router::new(), reflector),
+            Err(error) => {
+                tracing::error!(%error, "the descriptors cannot be reflected");
+                Router::new()
+            }
+        };
+        path.starts_with("grpc.reflection.")
+            .then(|| self.router.get_or_init(make))
+    }
+
+    fn reflector(&self) -> Result<Reflector, connectrpc_reflection::ReflectionError> {
+        let mut reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET)?;
+        reflector.add_descriptor_set_bytes(proto::INFRASTRUCTURE_DESCRIPTOR_SET)?;
+        Ok(reflector.with_services(self.services.iter().copied().chain(["grpc.health.v1.Health"])))
+    }
+}
+
+impl Dispatcher for Reflection {
+    fn lookup(&self, path: &str) -> Option<MethodDescriptor> {
+        self.router(path)?.lookup(path)
+    }
+
+    fn call_unary(
+        &self,
+        path: &str,
+        cx: RequestContext,
+        request: Encoded,
+        format: CodecFormat,
+    ) -> UnaryResult {
+        match self.router(path) {
+            Some(router) => router.call_unary(path, cx, request, format),
+            None => Box::pin(async { Err(unknown()) }),
+        }
+    }
+
+    fn call_server_streaming(
+        &self,
+        path: &str,
+        cx: RequestContext,
+        request: Bytes,
+        format: CodecFormat,
+    ) -> StreamingResult {
+        match self.router(path) {
+            Some(router) => router.call_server_streaming(path, cx, request, format),
+            None => Box::pin(async { Err(unknown()) }),
+        }
+    }
+
+    fn call_client_streaming(
+        &self,
+        path: &str,
+        cx: RequestContext,
+        requests: RequestStream,
+        format: CodecFormat,
+    ) -> UnaryResult {
+        match self.router(path) {
+            Some(router) => router.call_client_streaming(path, cx, requests, format),
+            None => Box::pin(async { Err(unknown()) }),
+        }
+    }
+
+    fn call_bidi_streaming(
+        &self,
+        path: &str,
+        cx: RequestContext,
+        requests: RequestStream,
+        format: CodecFormat,
+    ) -> StreamingResult {
+        match self.router(path) {
+            Some(router) => router.call_bidi_streaming(path, cx, requests, format),
+            None => Box::pin(async { Err(unknown()) }),
+        }
+    }
+}
+
+fn unknown() -> ConnectError {
+    ConnectError::unimplemented("no such method")
 }
 
 /// The body of a framed answer.

@@ -53,7 +53,7 @@ impl<G: Gate> RpcService<G> {
             return Err(WiringError(format!("{name} is registered twice")));
         }
         let core = Arc::new(Core::new(gate, services));
-        let connect = Connect::new(Arc::clone(&core))?;
+        let connect = Connect::new(Arc::clone(&core));
         let routes = routes(&core)?;
         let service = Self {
             shared: Arc::new(Shared {

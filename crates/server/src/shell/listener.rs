@@ -227,10 +227,11 @@ impl Door {
     async fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
         let _counted = Counted::new();
         let _ = stream.set_nodelay(true);
+        // Boxed, so that a connection holds the memory of its own way only.
         match &self.tls {
-            None => self.talk(TokioIo::new(stream), peer).await,
-            Some(tls) => match timeout(self.patience, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.talk(TokioIo::new(stream), peer).await,
+            None => Box::pin(self.talk(TokioIo::new(stream), peer)).await,
+            Some(tls) => match Box::pin(timeout(self.patience, tls.accept(stream))).await {
+                Ok(Ok(stream)) => Box::pin(self.talk(TokioIo::new(stream), peer)).await,
                 Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!("a TLS handshake took too long"),
             },

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::{
     commit::{Outcome, Statement, Value, WriteSet},
     error::{Error, Result},
+    holders::Holders,
 };
 
 /// Where and how to keep things.
@@ -31,6 +32,7 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Inner {
     database: Database,
+    pub(crate) holders: Arc<Holders>,
     /// After losing a race once, the losers of one stream queue here, so that each loses at most once more.
     turnstiles: Vec<Semaphore>,
 }
@@ -173,10 +175,15 @@ impl Snapshot {
 impl Store {
     /// Opens a database, creating or migrating it as needed. Blocks: call it before serving.
     pub fn open(options: &StoreOptions) -> Result<Self> {
-        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path)?);
+        let holders = Arc::new(Holders::new());
+        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, &holders)?);
         let turnstiles = (0..256).map(|_| Semaphore::new(1)).collect();
         Ok(Self {
-            inner: Arc::new(Inner { database, turnstiles }),
+            inner: Arc::new(Inner {
+                database,
+                holders,
+                turnstiles,
+            }),
         })
     }
 
@@ -231,10 +238,7 @@ impl Store {
     }
 
     pub(crate) fn turnstile(&self, stream: &str) -> &Semaphore {
-        let hash = stream
-            .bytes()
-            .fold(0usize, |h, b| h.wrapping_mul(31).wrapping_add(b.into()));
-        &self.inner.turnstiles[hash % self.inner.turnstiles.len()]
+        &self.inner.turnstiles[spread(stream, self.inner.turnstiles.len())]
     }
 
     /// Waits until everything that was accepted is written, and closes the database cleanly. Blocks.
@@ -250,4 +254,10 @@ impl Store {
             Database::Sqlite(sqlite) => sqlite.takes_writes(),
         }
     }
+}
+
+/// One of `places` for an id, the same each time.
+pub(crate) fn spread(id: &str, places: usize) -> usize {
+    let hash = |h: usize, b: u8| h.wrapping_mul(31).wrapping_add(b.into());
+    id.bytes().fold(0, hash) % places
 }

@@ -5,7 +5,7 @@ pub mod inspect;
 mod reader;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -16,6 +16,7 @@ use crate::{
     commit::{Outcome, WriteSet},
     db::migrate,
     error::{Error, Result},
+    holders::Holders,
 };
 
 /// Older libraries can corrupt a database when a checkpoint meets a write (the WAL-reset bug).
@@ -29,7 +30,7 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, holders: &Arc<Holders>) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SOUND {
             return Err(Error::Unusable(format!(
                 "SQLite {} can corrupt a database under load; 3.51.3 or newer is needed",
@@ -39,7 +40,7 @@ impl Sqlite {
         let connection = connect(path, 64)?;
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
-        let writer = writer::Writer::start(connection, wal.clone())?;
+        let writer = writer::Writer::start(connection, wal.clone(), Arc::clone(holders))?;
         let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?)?;
         let readers = reader::Readers::new(path);
         Ok(Self {

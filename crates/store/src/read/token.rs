@@ -1,5 +1,7 @@
 //! Personal access tokens, and who stands behind one.
 
+use std::sync::Arc;
+
 use domain::{
     base::{InstanceId, OrgId, Timestamp, TokenId, UserId},
     code::Digest,
@@ -9,7 +11,7 @@ use domain::{
 use super::user;
 use crate::{
     commit::{Statement, Value},
-    db::Snapshot,
+    db::{Row, Snapshot},
     error::{Error, Result},
 };
 
@@ -28,7 +30,7 @@ pub struct TokenEntry {
     pub expires: Timestamp,
 }
 
-/// The user behind a token.
+/// The user behind a token. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TokenHolder {
     /// Whose token it is.
@@ -42,7 +44,7 @@ pub struct TokenHolder {
     /// When it ends.
     pub expires: Timestamp,
     /// Roles of that user.
-    pub memberships: Vec<Membership>,
+    pub memberships: Arc<[Membership]>,
 }
 
 pub(super) fn insert(
@@ -72,7 +74,8 @@ pub(super) fn delete(instance: &InstanceId, id: &TokenId) -> Statement {
 }
 
 /// Finds who stands behind a token, with what a permission check needs, in one query.
-pub async fn holder(
+/// [`Store::token_holder`](crate::Store::token_holder) remembers the answer.
+pub(crate) async fn holder(
     snapshot: &mut Snapshot,
     instance: &InstanceId,
     id: &TokenId,
@@ -82,26 +85,15 @@ pub async fn holder(
                LEFT JOIN membership m ON m.instance = t.instance AND m.user_id = t.user_id
                WHERE t.instance = $1 AND t.id = $2";
     let mut found: Option<TokenHolder> = None;
+    let mut memberships = Vec::new();
     snapshot
         .all(sql, &[instance.as_str().into(), id.as_str().into()], |row| {
-            let holder = match &mut found {
-                Some(holder) => holder,
-                None => found.insert(TokenHolder {
-                    user: UserId::from_trusted(row.text(0)?),
-                    org: OrgId::from_trusted(row.text(1)?),
-                    state: match (row.flag(2)?, row.flag(3)?) {
-                        (_, true) => UserState::Locked,
-                        (true, false) => UserState::Active,
-                        (false, false) => UserState::Inactive,
-                    },
-                    digest: digest(row.blob(4)?)?,
-                    expires: Timestamp(row.int(5)?),
-                    memberships: Vec::new(),
-                }),
-            };
+            if found.is_none() {
+                found = Some(bearer(row)?);
+            }
             if let Some(org) = row.opt_text(6)? {
                 let roles = user::roles(row.text(7)?)?;
-                holder.memberships.push(Membership {
+                memberships.push(Membership {
                     scope: user::scope(org),
                     roles,
                 });
@@ -109,7 +101,26 @@ pub async fn holder(
             Ok(())
         })
         .await?;
-    Ok(found)
+    Ok(found.map(|holder| TokenHolder {
+        memberships: memberships.into(),
+        ..holder
+    }))
+}
+
+/// The user of a row, without roles.
+fn bearer(row: &Row<'_>) -> Result<TokenHolder> {
+    Ok(TokenHolder {
+        user: UserId::from_trusted(row.text(0)?),
+        org: OrgId::from_trusted(row.text(1)?),
+        state: match (row.flag(2)?, row.flag(3)?) {
+            (_, true) => UserState::Locked,
+            (true, false) => UserState::Active,
+            (false, false) => UserState::Inactive,
+        },
+        digest: digest(row.blob(4)?)?,
+        expires: Timestamp(row.int(5)?),
+        memberships: Arc::default(),
+    })
 }
 
 fn digest(bytes: &[u8]) -> Result<Digest> {

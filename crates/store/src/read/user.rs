@@ -20,6 +20,14 @@ use crate::{
     error::{Error, Result},
 };
 
+/// Tables that hold rows of a user beside its state row; see [`Stored::parts`].
+mod part {
+    pub(super) const ROLES: i64 = 1;
+    pub(super) const OTPS: i64 = 1 << 1;
+    pub(super) const TOTPS: i64 = 1 << 2;
+    pub(super) const USERNAMES: i64 = 1 << 3;
+}
+
 /// A registration that waits is forgotten this long after its code expired.
 const STALE_AFTER: domain::base::Span = domain::user::OTP_STALE_AFTER;
 
@@ -31,33 +39,25 @@ impl Stored for User {
         let row =
             "SELECT s.seq, s.created_at, s.changed_at, u.org, u.kind, u.active, u.locked, u.schema, u.data,
                        u.phone, u.phone_verified, u.phone_code, u.email, u.email_verified, u.email_code,
-                       EXISTS (SELECT 1 FROM membership m WHERE m.instance = u.instance AND m.user_id = u.id),
-                       EXISTS (SELECT 1 FROM username n WHERE n.instance = u.instance AND n.user_id = u.id),
-                       EXISTS (SELECT 1 FROM totp_factor t WHERE t.instance = u.instance AND t.user_id = u.id),
-                       u.schema_revision
+                       u.schema_revision, s.parts
                    FROM stream s LEFT JOIN users u ON u.instance = s.instance AND u.id = s.id
                    WHERE s.instance = $1 AND s.kind = 'user' AND s.id = $2";
-        let Some((head, person, has)) = snapshot.first(row, &key, profile).await? else {
+        let Some((head, person, parts)) = snapshot.first(row, &key, profile).await? else {
             return Ok((Head::default(), Self::Absent));
         };
         let Some(mut person) = person else {
             return Ok((head, Self::Absent));
         };
-        person.otps = snapshot
-            .all(
-                "SELECT id, channel, destination, code, added_at FROM otp_factor
-                 WHERE instance = $1 AND user_id = $2 ORDER BY added_at, id",
-                &key,
-                otp_factor,
-            )
-            .await?;
-        if has.roles {
+        if parts & part::OTPS != 0 {
+            person.otps = otps(snapshot, &key).await?;
+        }
+        if parts & part::ROLES != 0 {
             person.memberships = memberships(snapshot, instance, id).await?;
         }
-        if has.totps {
+        if parts & part::TOTPS != 0 {
             person.totps = totp::of_user(snapshot, instance, id).await?;
         }
-        if has.usernames {
+        if parts & part::USERNAMES != 0 {
             person.usernames = username::of_user(snapshot, instance, id).await?;
         }
         Ok((head, Self::Present(Box::new(person))))
@@ -89,6 +89,35 @@ impl Stored for User {
             .collect()
     }
 
+    fn parts(&self) -> i64 {
+        let Some(person) = self.person() else {
+            return 0;
+        };
+        let has = [
+            (part::ROLES, person.memberships.is_empty()),
+            (part::OTPS, person.otps.is_empty()),
+            (part::TOTPS, person.totps.is_empty()),
+            (part::USERNAMES, person.usernames.is_empty()),
+        ];
+        let bits = has.iter().filter(|(_, empty)| !empty).map(|(bit, _)| bit);
+        bits.sum()
+    }
+
+    fn changes_standing(events: &[Event]) -> bool {
+        events.iter().any(|event| {
+            matches!(
+                event,
+                Event::UserDeactivated
+                    | Event::UserActivated
+                    | Event::UserLocked
+                    | Event::UserUnlocked
+                    | Event::UserDeleted
+                    | Event::RolesChanged { .. }
+                    | Event::TokenRemoved { .. }
+            )
+        })
+    }
+
     fn forgets(events: &[Event]) -> bool {
         events.contains(&Event::UserDeleted)
     }
@@ -108,6 +137,12 @@ impl Stored for User {
         }
         self
     }
+}
+
+async fn otps(snapshot: &mut Snapshot, key: &[Param<'_>]) -> Result<Vec<OtpFactor>> {
+    let sql = "SELECT id, channel, destination, code, added_at FROM otp_factor
+               WHERE instance = $1 AND user_id = $2 ORDER BY added_at, id";
+    snapshot.all(sql, key, otp_factor).await
 }
 
 /// The roles of a user, by scope.
@@ -364,22 +399,15 @@ fn channel_name(channel: Channel) -> &'static str {
     }
 }
 
-/// What a user has in tables of their own, so that nothing is looked for that is not there.
-#[derive(Default)]
-struct Has {
-    roles: bool,
-    usernames: bool,
-    totps: bool,
-}
-
-fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, Has)> {
+/// A user's row; the last number says which further tables hold something of the user.
+fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, i64)> {
     let head = Head {
         seq: row.int(0)?,
         created: Timestamp(row.int(1)?),
         changed: Timestamp(row.int(2)?),
     };
     let Some(org) = row.opt_text(3)? else {
-        return Ok((head, None, Has::default()));
+        return Ok((head, None, 0));
     };
     let kind = match row.text(4)? {
         "human" => Kind::Human,
@@ -393,16 +421,11 @@ fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, Has)> {
     person.locked = row.flag(6)?;
     person.phone = contact(row, Channel::Sms, 9)?;
     person.email = contact(row, Channel::Email, 12)?;
-    let has = Has {
-        roles: row.flag(15)?,
-        usernames: row.flag(16)?,
-        totps: row.flag(17)?,
-    };
-    Ok((head, Some(person), has))
+    Ok((head, Some(person), row.int(16)?))
 }
 
 fn followed(id: &str, row: &Row<'_>) -> Result<SchemaRef> {
-    let revision = row.opt_int(18)?.unwrap_or_default();
+    let revision = row.opt_int(15)?.unwrap_or_default();
     Ok(SchemaRef {
         id: SchemaId::from_trusted(id),
         revision: u32::try_from(revision).map_err(|e| Error::corrupt("users.schema_revision", e))?,

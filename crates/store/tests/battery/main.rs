@@ -11,6 +11,7 @@ macro_rules! battery {
     () => {
         mod budget;
         mod change;
+        mod holder;
         mod inbox;
         mod log;
         mod outbox;

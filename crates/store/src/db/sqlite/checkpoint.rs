@@ -1,5 +1,5 @@
-//! Keeps the write-ahead log short without the writer waiting for it: a thread copies pages from 64 MiB on, and the
-//! writer starts the log over between two commits once it has grown far beyond.
+//! Keeps the write-ahead log short without the writer waiting for it: a thread copies pages from 64 MiB on, or once
+//! nobody has written for a while, and the writer starts the log over between two commits once it has grown far beyond.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 
 /// From this size on pages are copied into the database file.
 const COPY_FROM: u64 = 64 << 20;
+/// Bytes of a page.
+const PAGE: u64 = 4096;
 /// From this size on the writer waits for a copy, so that the log cannot grow without bound.
 const RESTART_FROM: u64 = 256 << 20;
 
@@ -79,14 +81,37 @@ fn restart(connection: &Connection) -> rusqlite::Result<bool> {
     restarted.map(|busy| busy == 0)
 }
 
-/// Copies pages once enough frames of the log are not in the database file yet.
-fn copy_when_long(connection: &Connection) -> rusqlite::Result<()> {
-    let waiting = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
-    let frames: i64 = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], waiting)?;
-    if u64::try_from(frames).unwrap_or(0) * 4096 >= COPY_FROM {
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+/// How often the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After so many looks at an unchanged log nobody is writing.
+const QUIET_LOOKS: u32 = 3;
+
+/// Decides when pages are copied: once many wait, or once nobody writes, since reading from the database file is quicker
+/// than from the log.
+#[derive(Debug, Default)]
+struct Copier {
+    frames: i64,
+    looks: u32,
+}
+
+impl Copier {
+    fn look(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let counts = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
+        let (frames, copied): (i64, i64) = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], counts)?;
+        if self.is_due(frames, frames - copied) {
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Whether to copy, by the frames in the log and those of them that are not copied.
+    fn is_due(&mut self, frames: i64, waiting: i64) -> bool {
+        self.looks = if frames == self.frames { self.looks + 1 } else { 0 };
+        self.frames = frames;
+        let waiting = u64::try_from(waiting).unwrap_or(0);
+        let quiet = self.looks % QUIET_LOOKS == QUIET_LOOKS - 1;
+        waiting * PAGE >= COPY_FROM || (waiting > 0 && quiet)
+    }
 }
 
 #[derive(Debug)]
@@ -99,8 +124,9 @@ impl Checkpointer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (stop, stopped) = channel::<()>();
         let run = move || {
-            while stopped.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = copy_when_long(&connection) {
+            let mut copier = Copier::default();
+            while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                if let Err(error) = copier.look(&connection) {
                     tracing::warn!(%error, "a checkpoint failed and will be repeated");
                 }
             }
@@ -133,6 +159,20 @@ mod tests {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let each = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         connection.query_row(&sql, [], each).unwrap()
+    }
+
+    #[test]
+    fn pages_are_copied_when_many_wait_or_nobody_writes() {
+        let mut copier = Copier::default();
+        assert!(copier.is_due(20_000, 16_384), "64 MiB wait");
+        assert!(!copier.is_due(20_001, 10), "somebody just wrote");
+        let looks: Vec<bool> = (0..10).map(|_| copier.is_due(20_001, 10)).collect();
+        assert_eq!(
+            looks.iter().position(|due| *due),
+            Some(1),
+            "half a second after the last write"
+        );
+        assert!(!(0..10).any(|_| copier.is_due(20_001, 0)), "nothing waits");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::checkpoint;
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     error::{Error, Result},
+    holders::Holders,
 };
 
 /// Write sets that may wait; one more is told to come back later.
@@ -50,9 +51,9 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wal: PathBuf) -> Result<Self> {
+    pub(super) fn start(connection: Connection, wal: PathBuf, holders: Arc<Holders>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let mut desk = Desk::new(connection, wal)?;
+        let mut desk = Desk::new(connection, wal, holders)?;
         let failed_sync = Arc::clone(&desk.failed_sync);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -95,6 +96,8 @@ impl Writer {
 struct Desk {
     connection: Connection,
     restarter: checkpoint::Restarter,
+    /// What is to be forgotten between a commit and its answers.
+    holders: Arc<Holders>,
     last_pos: i64,
     /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
     failed_sync: Arc<AtomicBool>,
@@ -109,13 +112,14 @@ fn is_io_failure(error: &Error) -> bool {
 }
 
 impl Desk {
-    fn new(connection: Connection, wal: PathBuf) -> Result<Self> {
+    fn new(connection: Connection, wal: PathBuf, holders: Arc<Holders>) -> Result<Self> {
         let last_pos = connection
             .query_row("SELECT coalesce(max(pos), 0) FROM event", [], |row| row.get(0))
             .map_err(Error::while_doing("finding the end of the log"))?;
         Ok(Self {
             connection,
             restarter: checkpoint::Restarter::new(wal),
+            holders,
             last_pos,
             failed_sync: Arc::default(),
         })
@@ -161,6 +165,7 @@ impl Desk {
         let before = self.last_pos;
         let outcomes = self.apply_all(sets);
         let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
+        self.forget_holders(sets);
         match finished {
             Ok(outcomes) => {
                 counter!("merlon_store_commits_total").increment(1);
@@ -177,6 +182,14 @@ impl Desk {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Also after a failure: a commit that failed may be on the disk all the same.
+    fn forget_holders(&self, sets: &[&WriteSet]) {
+        let streams = sets.iter().flat_map(|set| &set.streams);
+        for stream in streams.filter(|stream| stream.standing) {
+            self.holders.forget(&stream.id);
         }
     }
 
@@ -303,10 +316,10 @@ impl Desk {
     }
 
     fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64) -> Result<()> {
-        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7)
-                   ON CONFLICT (instance, kind, id) DO UPDATE
-                   SET seq = excluded.seq, last_pos = excluded.last_pos, changed_at = excluded.changed_at";
+        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                   ON CONFLICT (instance, kind, id) DO UPDATE SET seq = excluded.seq, last_pos = excluded.last_pos,
+                       changed_at = excluded.changed_at, parts = excluded.parts";
         let params = rusqlite::params![
             set.instance.as_str(),
             stream.kind,
@@ -314,7 +327,8 @@ impl Desk {
             seq,
             self.last_pos,
             stream.at.0,
-            stream.at.0
+            stream.at.0,
+            stream.parts
         ];
         self.connection
             .prepare_cached(sql)
