@@ -19,6 +19,7 @@ use app::{
 use domain::{
     base::Timestamp,
     code::Miss,
+    idp::{self, SettingError},
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
     user_schema::{self, Fault, FaultKind},
 };
@@ -99,6 +100,11 @@ ops! {
     AddToken,
     RemoveToken,
     ListTokens,
+    AddIdp,
+    ChangeIdp,
+    RemoveIdp,
+    GetIdp,
+    ListIdps,
     Inbox,
 }
 
@@ -214,6 +220,7 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Text::AuthenticatorNotPossible,
         )
         .with("what", what.name()),
+        Error::IdpRefused(refusal) => idp_refused(op, *refusal),
         Error::NoProvider(channel) => no_provider(*channel),
         Error::SendLimit(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
@@ -305,6 +312,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
         Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
         Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),
+        Invalid::IdpSetting(reason) => idp_setting(reason),
         Invalid::Filter => ("SCHEMA-vR9nC", Text::FilterInvalid),
         Invalid::Nesting => ("SCHEMA-zsQ97", Text::TooManyNestingLevels),
         Invalid::TooManyFilters => ("MERLON-i7Xj3RbM", Text::TooManyFilters),
@@ -326,6 +334,28 @@ fn schema_refused(op: Op, refusal: user_schema::Refusal) -> Answer {
         R::InUse => (Code::FailedPrecondition, "MERLON-n8Ge5UxJ", Text::SchemaInUse),
     };
     Answer::new(code, id, text)
+}
+
+fn idp_refused(op: Op, refusal: idp::Refusal) -> Answer {
+    match refusal {
+        idp::Refusal::AlreadyExists => {
+            Answer::new(Code::AlreadyExists, "MERLON-b8Wn3KtX", Text::IdpAlreadyExists)
+        }
+        idp::Refusal::NotFound => Answer::new(Code::NotFound, id::idp_not_found(op), Text::IdpNotFound),
+    }
+}
+
+const fn idp_setting(reason: SettingError) -> (&'static str, Text) {
+    match reason {
+        SettingError::Blank => ("MERLON-c6Hq9RzV", Text::IdpBlank),
+        SettingError::Url => ("MERLON-d4Fs7YkM", Text::IdpUrl),
+        SettingError::Issuer => ("MERLON-e9Tb2PwJ", Text::IdpIssuer),
+        SettingError::LdapServer => ("MERLON-f7Xn5CgL", Text::IdpLdapServer),
+        SettingError::Scope => ("MERLON-g3Kd8VhQ", Text::IdpScope),
+        SettingError::Attribute => ("MERLON-h5Rm4BxT", Text::IdpAttribute),
+        SettingError::Timeout => ("MERLON-i2Zc6NsW", Text::IdpTimeout),
+        SettingError::Certificate => ("MERLON-j8Pv3DfY", Text::IdpCertificate),
+    }
 }
 
 fn schema_fault(fault: &Fault) -> Answer {

@@ -101,6 +101,8 @@ fn by_name(name: &str) -> Option<Permission> {
         "userschema.delete" => Some(Permission::UserSchemaDelete),
         "iam.read" => Some(Permission::IamRead),
         "iam.write" => Some(Permission::IamWrite),
+        "iam.idp.read" => Some(Permission::IamIdpRead),
+        "iam.idp.write" => Some(Permission::IamIdpWrite),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::Ctx;
 use proto::{merlon, zitadel};
 
-use crate::{auth::Auth, call::Call, inbox::Inbox, rpc::Services, user::Users};
+use crate::{admin::Admin, auth::Auth, call::Call, inbox::Inbox, rpc::Services, user::Users};
 
 /// All services.
 pub fn all(ctx: &Arc<Ctx>) -> Services<Call> {
@@ -19,5 +19,6 @@ pub fn all(ctx: &Arc<Ctx>) -> Services<Call> {
         ))
         .add(zitadel::user::v2::user_service(users()))
         .add(zitadel::auth::v1::auth_service(Auth::new(Arc::clone(ctx))))
+        .add(zitadel::admin::v1::admin_service(Admin::new(Arc::clone(ctx))))
         .add(merlon::inbox::v1::inbox_service(Inbox::new(Arc::clone(ctx))))
 }

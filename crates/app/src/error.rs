@@ -3,6 +3,7 @@
 use domain::{
     access::Permission,
     base::Timestamp,
+    idp::{self, SettingError},
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
     user_schema::{self, Authenticator, Fault, TypeNameError},
 };
@@ -47,6 +48,9 @@ pub enum Invalid {
     /// An authenticator that does not exist.
     #[error("there is no such authenticator")]
     Authenticator,
+    /// A setting of an identity provider.
+    #[error(transparent)]
+    IdpSetting(#[from] SettingError),
     /// A filter that is none.
     #[error("it is no filter")]
     Filter,
@@ -111,6 +115,9 @@ pub enum Error {
     /// The user's schema does not list this authenticator.
     #[error("users of this schema have no {}", .0.name())]
     NotPossible(Authenticator),
+    /// The identity provider's rules said no.
+    #[error(transparent)]
+    IdpRefused(#[from] idp::Refusal),
     /// Nothing can be sent over this channel: no provider is configured.
     #[error("no provider for this channel")]
     NoProvider(Channel),

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod error;
 pub mod housekeeping;
 pub mod id;
+pub mod idp;
 pub mod inbox;
 pub mod instance;
 pub mod language;

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod base;
 pub mod code;
+pub mod idp;
 pub mod instance;
 pub mod org;
 pub mod send;

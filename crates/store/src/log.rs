@@ -2,6 +2,7 @@
 
 use domain::{
     base::{Forgettable, InstanceId, Timestamp},
+    idp::Idp,
     instance::Instance,
     org::Org,
     user::User,
@@ -81,6 +82,7 @@ pub async fn rebuild_matches(store: &Store) -> Result<Vec<String>> {
             <UserSchema as domain::base::Aggregate>::KIND => {
                 same::<UserSchema>(&mut snapshot, &instance, &id).await?
             }
+            <Idp as domain::base::Aggregate>::KIND => same::<Idp>(&mut snapshot, &instance, &id).await?,
             <Org as domain::base::Aggregate>::KIND => same::<Org>(&mut snapshot, &instance, &id).await?,
             <Instance as domain::base::Aggregate>::KIND => {
                 same::<Instance>(&mut snapshot, &instance, &id).await?

@@ -88,6 +88,17 @@ errors-user-schema-too-large = Bei { $pointer } ist das Schema zu groß. Es darf
 errors-user-schema-data-invalid = Die Daten passen bei { $pointer } nicht zum Benutzerschema, nach der Regel { $rule }.
 errors-user-schema-authenticator-not-possible = Benutzer dieses Schemas dürfen { $what } nicht haben. Nehmen Sie es in die möglichen Faktoren des Schemas auf.
 
+errors-idp-already-exists = Einen Identitätsanbieter mit dieser Id gibt es schon.
+errors-idp-not-found = Diesen Identitätsanbieter gibt es hier nicht, oder er spricht etwas anderes. Prüfen Sie Id und Art.
+errors-idp-blank = { $field } ist leer oder enthält Steuerzeichen. Füllen Sie es aus.
+errors-idp-url = { $field } muss eine vollständige http- oder https-URL ohne Benutzer und ohne Fragment sein.
+errors-idp-issuer = { $field } muss eine vollständige http- oder https-URL ohne Benutzer, Abfrage und Fragment sein.
+errors-idp-ldap-server = { $field } müssen URLs wie ldaps://ldap.example.com:636 sein, mit nichts hinter dem Port.
+errors-idp-scope = { $field } müssen Scopes sein: je sichtbare ASCII-Zeichen ohne Leerzeichen, Anführungszeichen und Backslash.
+errors-idp-attribute = { $field } müssen Namen eines Verzeichnisses sein: Buchstaben, Ziffern, Bindestriche und Punkte, wie uid. Das Attribut der Id ist nötig.
+errors-idp-timeout = { $field } muss zwischen einer Millisekunde und einer Minute liegen oder fehlen.
+errors-idp-certificate = { $field } müssen Zertifikate in PEM sein, ohne Schlüssel.
+
 errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-send-limit = Es wurden zu viele Nachrichten gesendet. Versuchen Sie es in { wait } wieder; ein früher gesendeter Code gilt vielleicht noch.

@@ -88,6 +88,17 @@ errors-user-schema-too-large = At { $pointer } the schema is too large. It may h
 errors-user-schema-data-invalid = The data do not fit the user schema at { $pointer }, by the rule { $rule }.
 errors-user-schema-authenticator-not-possible = Users of this schema may not have { $what }. Add it to the possible authenticators of the schema.
 
+errors-idp-already-exists = An identity provider of this id exists already.
+errors-idp-not-found = There is no such identity provider here that speaks this. Check its id and its type.
+errors-idp-blank = { $field } is empty or has control characters. Fill it in.
+errors-idp-url = { $field } must be a full http or https URL without a user and without a fragment.
+errors-idp-issuer = { $field } must be a full http or https URL without a user, a query and a fragment.
+errors-idp-ldap-server = { $field } must be URLs such as ldaps://ldap.example.com:636, with nothing behind the port.
+errors-idp-scope = { $field } must be scopes: visible ASCII characters without blanks, quotes and backslashes each.
+errors-idp-attribute = { $field } must be names of a directory: letters, digits, dashes and dots, such as uid. The attribute of the id is needed.
+errors-idp-timeout = { $field } must be between a millisecond and a minute, or left out.
+errors-idp-certificate = { $field } must be certificates in PEM, without keys.
+
 errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-send-limit = Too many messages were sent. Try again in { wait }; a code sent before may still be valid.

@@ -55,7 +55,12 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::RemoveMyOtpSms
         | Op::AddMyOtpEmail
         | Op::RemoveMyOtpEmail
-        | Op::ListTokens => "MERLON-z7Cx4WpJ",
+        | Op::ListTokens
+        | Op::AddIdp
+        | Op::ChangeIdp
+        | Op::RemoveIdp
+        | Op::GetIdp
+        | Op::ListIdps => "MERLON-z7Cx4WpJ",
     }
 }
 
@@ -85,6 +90,14 @@ pub(super) const fn schema_not_found(op: Op) -> &'static str {
         Op::DeleteUserSchema => "COMMA-Grg41",
         Op::GetUserSchema => "QUERY-SAF3t",
         _ => "MERLON-x6Vd3PkB",
+    }
+}
+
+/// There is no such identity provider.
+pub(super) const fn idp_not_found(op: Op) -> &'static str {
+    match op {
+        Op::GetIdp => "QUERY-SAFrt",
+        _ => "MERLON-k6Lw9GqH",
     }
 }
 

@@ -93,9 +93,20 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Nesting,
         Invalid::TooManyFilters,
     ];
+    let settings = [
+        SettingError::Blank,
+        SettingError::Url,
+        SettingError::Issuer,
+        SettingError::LdapServer,
+        SettingError::Scope,
+        SettingError::Attribute,
+        SettingError::Timeout,
+        SettingError::Certificate,
+    ];
+    let reasons = reasons.into_iter().chain(settings.map(Invalid::IdpSetting));
     reasons
         .map(|reason| Error::invalid("contact.field", reason))
-        .into()
+        .collect()
 }
 
 fn about_schemas() -> Vec<Error> {
@@ -145,6 +156,7 @@ fn errors() -> Vec<Error> {
     let mut all: Vec<Error> = refusals().into_iter().map(Error::from).collect();
     all.extend(wrong_inputs());
     all.extend(about_schemas());
+    all.extend([idp::Refusal::AlreadyExists, idp::Refusal::NotFound].map(Error::from));
     all.extend([
         Error::NotFound,
         Error::NoMembership,

@@ -34,6 +34,16 @@ pub const TABLE: &[Row] = &[
     row("/merlon.inbox.v1.InboxService/DeleteMessage", TOKEN, Some("iam.write"), No, "in the whole instance"),
     row("/merlon.inbox.v1.InboxService/ListMessages", TOKEN, Some("iam.read"), No, "in the whole instance"),
     row("/merlon.inbox.v1.InboxService/WaitForMessage", TOKEN, Some("iam.read"), No, "in the whole instance"),
+    // zitadel.admin.v1.AdminService
+    row("/zitadel.admin.v1.AdminService/AddGenericOAuthProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/AddGenericOIDCProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/AddLDAPProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/DeleteProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/GetProviderByID", Some("iam.idp.read"), Some("iam.idp.read"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/ListProviders", Some("iam.idp.read"), Some("iam.idp.read"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/UpdateGenericOAuthProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/UpdateGenericOIDCProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
+    row("/zitadel.admin.v1.AdminService/UpdateLDAPProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
     // zitadel.auth.v1.AuthService
     row("/zitadel.auth.v1.AuthService/AddMyAuthFactorOTPEmail", TOKEN, None, Only, ""),
     row("/zitadel.auth.v1.AuthService/AddMyAuthFactorOTPSMS", TOKEN, None, Only, ""),

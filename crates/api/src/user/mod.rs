@@ -11,6 +11,7 @@ use std::{future::Future, sync::Arc};
 use app::{
     Caller, Ctx, Error, OrgRef, Target,
     error::Invalid,
+    schema::TextMatch,
     secret::Secret,
     user::{self, Changed, UserPatch, Written, code::NewDestination},
 };
@@ -55,6 +56,21 @@ pub(crate) async fn answer<T>(
 )]
 pub(crate) fn timestamp(at: Timestamp) -> Option<wkt::Timestamp> {
     Some(wkt::Timestamp::from_micros(at.0))
+}
+
+/// How a text is compared; the numbers are the same in every API, the older ones have more.
+pub(crate) fn text_match(number: i32) -> app::Result<TextMatch> {
+    Ok(match number {
+        0 => TextMatch::Equals,
+        1 => TextMatch::EqualsIgnoreCase,
+        2 => TextMatch::StartsWith,
+        3 => TextMatch::StartsWithIgnoreCase,
+        4 => TextMatch::Contains,
+        5 => TextMatch::ContainsIgnoreCase,
+        6 => TextMatch::EndsWith,
+        7 => TextMatch::EndsWithIgnoreCase,
+        _ => return Err(Error::invalid("method", Invalid::Filter)),
+    })
 }
 
 fn user_id(text: &str) -> app::Result<UserId> {

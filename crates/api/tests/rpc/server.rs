@@ -200,7 +200,8 @@ pub(super) async fn start() -> SocketAddr {
     let services = Services::new()
         .add(zitadel_users(Users))
         .add(old::user_service(Users))
-        .add(proto::zitadel::auth::v1::auth_service(Nobody));
+        .add(proto::zitadel::auth::v1::auth_service(Nobody))
+        .add(proto::zitadel::admin::v1::admin_service(Nobody));
     serve(services).await
 }
 
@@ -236,6 +237,7 @@ pub(super) async fn serve(services: Services<String>) -> SocketAddr {
 pub(super) struct Nobody;
 
 impl proto::merlon::inbox::v1::InboxService<String> for Nobody {}
+impl proto::zitadel::admin::v1::AdminService<String> for Nobody {}
 impl proto::zitadel::auth::v1::AuthService<String> for Nobody {}
 impl ZitadelUsers<String> for Nobody {}
 impl proto::zitadel::resources::userschema::v3alpha::ZitadelUserSchemas<String> for Nobody {}

@@ -31,6 +31,8 @@ pub enum Permission {
     UserSchemaDelete,
     IamRead,
     IamWrite,
+    IamIdpRead,
+    IamIdpWrite,
 }
 
 impl Permission {
@@ -47,6 +49,8 @@ impl Permission {
             Self::UserSchemaDelete => "userschema.delete",
             Self::IamRead => "iam.read",
             Self::IamWrite => "iam.write",
+            Self::IamIdpRead => "iam.idp.read",
+            Self::IamIdpWrite => "iam.idp.write",
         }
     }
 }
@@ -78,11 +82,11 @@ macro_rules! roles {
 }
 
 roles! {
-    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite UserSchemaRead UserSchemaWrite UserSchemaDelete IamRead IamWrite],
-    IamOwnerViewer "IAM_OWNER_VIEWER" [UserRead UserSchemaRead IamRead],
+    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite UserSchemaRead UserSchemaWrite UserSchemaDelete IamRead IamWrite IamIdpRead IamIdpWrite],
+    IamOwnerViewer "IAM_OWNER_VIEWER" [UserRead UserSchemaRead IamRead IamIdpRead],
     IamOrgManager "IAM_ORG_MANAGER" [UserRead UserWrite UserDelete UserCredentialWrite],
     IamUserManager "IAM_USER_MANAGER" [UserRead UserWrite UserDelete],
-    IamLoginClient "IAM_LOGIN_CLIENT" [UserRead UserWrite UserCredentialWrite UserSchemaRead IamRead],
+    IamLoginClient "IAM_LOGIN_CLIENT" [UserRead UserWrite UserCredentialWrite UserSchemaRead IamRead IamIdpRead],
     OrgOwner "ORG_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite],
     OrgUserManager "ORG_USER_MANAGER" [UserRead UserWrite UserDelete],
     OrgOwnerViewer "ORG_OWNER_VIEWER" [UserRead],

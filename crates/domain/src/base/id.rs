@@ -85,6 +85,8 @@ ids! {
     UsernameId,
     /// A user schema.
     SchemaId,
+    /// An identity provider.
+    IdpId,
 }
 
 #[cfg(test)]

@@ -44,14 +44,16 @@ const WHOLE: [&str; 11] = [
 ];
 
 /// Tables of packages that we serve in part.
-const PARTIAL: [&str; 3] = [
+const PARTIAL: [&str; 5] = [
     include_str!("facts/zitadel.auth.v1.txt"),
+    include_str!("facts/zitadel.admin.v1.txt"),
+    include_str!("facts/zitadel.idp.v1.txt"),
     include_str!("facts/zitadel.user.v1.txt"),
     include_str!("facts/zitadel.user.v2.txt"),
 ];
 
 /// The methods that have to be there of the packages that we serve in part.
-const PARTIAL_METHODS: [&str; 19] = [
+const PARTIAL_METHODS: [&str; 28] = [
     "zitadel.auth.v1.AuthService.Healthz",
     "zitadel.auth.v1.AuthService.GetMyUser",
     "zitadel.auth.v1.AuthService.GetMyEmail",
@@ -71,6 +73,15 @@ const PARTIAL_METHODS: [&str; 19] = [
     "zitadel.user.v2.UserService.AddPersonalAccessToken",
     "zitadel.user.v2.UserService.RemovePersonalAccessToken",
     "zitadel.user.v2.UserService.ListPersonalAccessTokens",
+    "zitadel.admin.v1.AdminService.ListProviders",
+    "zitadel.admin.v1.AdminService.GetProviderByID",
+    "zitadel.admin.v1.AdminService.AddGenericOAuthProvider",
+    "zitadel.admin.v1.AdminService.UpdateGenericOAuthProvider",
+    "zitadel.admin.v1.AdminService.AddGenericOIDCProvider",
+    "zitadel.admin.v1.AdminService.UpdateGenericOIDCProvider",
+    "zitadel.admin.v1.AdminService.AddLDAPProvider",
+    "zitadel.admin.v1.AdminService.UpdateLDAPProvider",
+    "zitadel.admin.v1.AdminService.DeleteProvider",
 ];
 
 /// A statement of a table that we differ from on purpose.

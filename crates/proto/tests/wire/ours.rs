@@ -7,8 +7,8 @@ use prost_reflect::{
 
 use super::Facts;
 
-/// The tables write the paths of auth v1 without the prefix under which it is served.
-const AUTH_PREFIX: &str = "/auth/v1";
+/// The tables write the paths of these packages without the prefix under which they are served.
+const PREFIXES: [(&str, &str); 2] = [("zitadel.auth.v1", "/auth/v1"), ("zitadel.admin.v1", "/admin/v1")];
 
 /// All statements about one package.
 pub(crate) fn facts(pool: &DescriptorPool, package: &str) -> Facts {
@@ -221,9 +221,13 @@ fn http(method: &MethodDescriptor) -> Option<String> {
 }
 
 fn without_prefix<'a>(method: &MethodDescriptor, path: &'a str) -> &'a str {
-    match method.parent_file().package_name() {
-        "zitadel.auth.v1" => path.strip_prefix(AUTH_PREFIX).unwrap_or("(no prefix)"),
-        _ => path,
+    let file = method.parent_file();
+    match PREFIXES
+        .iter()
+        .find(|(package, _)| *package == file.package_name())
+    {
+        Some((_, prefix)) => path.strip_prefix(prefix).unwrap_or("(no prefix)"),
+        None => path,
     }
 }
 

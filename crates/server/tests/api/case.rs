@@ -611,6 +611,63 @@ fn schemas() -> Vec<Case> {
     ]
 }
 
+pub(crate) const ADMIN: &str = "zitadel.admin.v1.AdminService";
+
+pub(crate) fn oidc_provider() -> Value {
+    json!({"name": "Elsewhere", "issuer": "https://id.example.com", "clientId": "me", "clientSecret": "secret",
+        "scopes": ["openid", "email"], "isIdTokenMapping": true, "usePkce": true,
+        "providerOptions": {"isLinkingAllowed": true, "autoLinking": "AUTO_LINKING_OPTION_EMAIL"}})
+}
+
+pub(crate) fn oauth_provider() -> Value {
+    json!({"name": "Elsewhere", "clientId": "me", "clientSecret": "secret",
+        "authorizationEndpoint": "https://id.example.com/authorize?x=1", "tokenEndpoint": "https://id.example.com/token",
+        "userEndpoint": "https://id.example.com/me", "scopes": ["email"], "idAttribute": "sub", "usePkce": true,
+        "providerOptions": {"isCreationAllowed": true, "isAutoCreation": true, "isAutoUpdate": true}})
+}
+
+pub(crate) fn ldap_provider() -> Value {
+    json!({"name": "Elsewhere", "servers": ["ldaps://ldap.example.com:636", "ldap://10.0.0.1"], "startTls": true,
+        "baseDn": "dc=example,dc=com", "bindDn": "cn=admin", "bindPassword": "secret", "userBase": "dn",
+        "userObjectClasses": ["inetOrgPerson"], "userFilters": ["uid", "mail"], "timeout": "2.500s",
+        "attributes": {"idAttribute": "uid", "emailAttribute": "mail", "profileAttribute": "labeledURI"},
+        "providerOptions": {"isLinkingAllowed": true, "autoLinking": "AUTO_LINKING_OPTION_USERNAME"}})
+}
+
+fn providers() -> Vec<Case> {
+    let case = |method: &str, request: Value| Case {
+        own: Own::Role,
+        ..plain(&format!("{ADMIN}/{method}"), "", request)
+    };
+    let details = json!({"details": {"sequence": "$any", "creationDate": "$any", "changeDate": "$any", "resourceOwner": "$any"}});
+    let add = |case: Case| case.after(&format!("{ADMIN}/AddGenericOIDCProvider"), oidc_provider());
+    let id = || json!({"id": "$idp_id"});
+    let shown = json!({"id": "$idp_id", "name": "Elsewhere", "type": "PROVIDER_TYPE_OIDC", "config": {"oidc": {"clientId": "me"}}});
+    let mut cases = Vec::new();
+    for (name, request) in [
+        ("GenericOIDC", oidc_provider()),
+        ("GenericOAuth", oauth_provider()),
+        ("LDAP", ldap_provider()),
+    ] {
+        let added = merged(details.clone(), json!({"id": "$any"}));
+        let change = merged(request.clone(), json!({"id": "$idp_id", "name": "Another"}));
+        cases.push(case(&format!("Add{name}Provider"), request.clone()).with_answer(added));
+        cases.push(
+            case(&format!("Update{name}Provider"), change)
+                .after(&format!("{ADMIN}/Add{name}Provider"), request)
+                .with_answer(details.clone()),
+        );
+    }
+    let by_id = json!({"queries": [{"idpIdQuery": {"id": "$idp_id"}}]});
+    let found = json!({"details": {"totalResult": "1", "viewTimestamp": "$any"}, "result": [shown]});
+    cases.extend([
+        add(case("GetProviderByID", id())).with_answer(json!({"idp": shown})),
+        add(case("ListProviders", by_id)).with_answer(found),
+        add(case("DeleteProvider", id())).with_answer(details),
+    ]);
+    cases
+}
+
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
     let twins = users()
@@ -625,5 +682,6 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(tokens())
         .chain(inbox())
         .chain(schemas())
+        .chain(providers())
         .collect()
 }

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    case::{NEW, OLD, merged, old_request},
+    case::{ADMIN, NEW, OLD, ldap_provider, merged, oauth_provider, oidc_provider, old_request},
     contract,
     scene::{Scene, Step},
     success::AT_ONCE,
@@ -729,6 +729,169 @@ fn others() -> Vec<Fault> {
     ]
 }
 
+/// Settings of identity providers that are none, and providers that are not there.
+fn providers() -> Vec<Fault> {
+    let of = |name: &str, request: Value, code, id| fault(&format!("{ADMIN}/{name}"), request, code, id);
+    let unknown = "MERLON-k6Lw9GqH";
+    let mut faults = vec![
+        of(
+            "GetProviderByID",
+            json!({"id": "$missing"}),
+            NOT_FOUND,
+            "QUERY-SAFrt",
+        ),
+        of("DeleteProvider", json!({"id": "$missing"}), NOT_FOUND, unknown),
+        of(
+            "DeleteProvider",
+            json!({"id": "a\u{1}b"}),
+            INVALID,
+            "MERLON-e1Vm8XtG",
+        ),
+        of(
+            "ListProviders",
+            json!({"query": {"limit": 1001}}),
+            INVALID,
+            "QUERY-4M0fs",
+        ),
+        of("ListProviders", json!({"queries": [{}]}), INVALID, "SCHEMA-vR9nC"),
+    ];
+    for (name, request) in [
+        ("GenericOIDC", oidc_provider()),
+        ("GenericOAuth", oauth_provider()),
+        ("LDAP", ldap_provider()),
+    ] {
+        let update = format!("Update{name}Provider");
+        let missing = merged(request.clone(), json!({"id": "$missing"}));
+        faults.push(of(&update, missing, NOT_FOUND, unknown));
+        let (other, settings) = if name == "LDAP" {
+            ("GenericOIDC", oidc_provider())
+        } else {
+            ("LDAP", ldap_provider())
+        };
+        let elsewhere = merged(request, json!({"id": "$idp_id"}));
+        let kind = of(&update, elsewhere, NOT_FOUND, unknown);
+        faults.push(kind.given(&format!("{ADMIN}/Add{other}Provider"), settings));
+    }
+    let wrong = [
+        (
+            "GenericOIDC",
+            oidc_provider(),
+            json!({"name": " "}),
+            "name",
+            "MERLON-c6Hq9RzV",
+        ),
+        (
+            "GenericOIDC",
+            oidc_provider(),
+            json!({"clientId": "a\u{0}"}),
+            "client_id",
+            "MERLON-c6Hq9RzV",
+        ),
+        (
+            "GenericOIDC",
+            oidc_provider(),
+            json!({"issuer": "https://a.example/?b"}),
+            "issuer",
+            "MERLON-e9Tb2PwJ",
+        ),
+        (
+            "GenericOIDC",
+            oidc_provider(),
+            json!({"scopes": ["a b"]}),
+            "scopes",
+            "MERLON-g3Kd8VhQ",
+        ),
+        (
+            "GenericOAuth",
+            oauth_provider(),
+            json!({"tokenEndpoint": "a.example/token"}),
+            "token_endpoint",
+            "MERLON-d4Fs7YkM",
+        ),
+        (
+            "GenericOAuth",
+            oauth_provider(),
+            json!({"userEndpoint": "file:///etc"}),
+            "user_endpoint",
+            "MERLON-d4Fs7YkM",
+        ),
+        (
+            "GenericOAuth",
+            oauth_provider(),
+            json!({"authorizationEndpoint": "https://a@b.example"}),
+            "authorization_endpoint",
+            "MERLON-d4Fs7YkM",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"servers": ["ldap://a.example/dc=x"]}),
+            "servers",
+            "MERLON-f7Xn5CgL",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"userFilters": ["uid)(cn=*"]}),
+            "user_filters",
+            "MERLON-h5Rm4BxT",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"userObjectClasses": ["a b"]}),
+            "user_object_classes",
+            "MERLON-h5Rm4BxT",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"attributes": {"emailAttribute": "mail"}}),
+            "attributes.id_attribute",
+            "MERLON-h5Rm4BxT",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"attributes": {"idAttribute": "uid", "emailAttribute": "*"}}),
+            "attributes",
+            "MERLON-h5Rm4BxT",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"timeout": "61s"}),
+            "timeout",
+            "MERLON-i2Zc6NsW",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"timeout": "-1s"}),
+            "timeout",
+            "MERLON-i2Zc6NsW",
+        ),
+        (
+            "LDAP",
+            ldap_provider(),
+            json!({"rootCa": "bm90IGEgY2VydGlmaWNhdGU="}),
+            "root_ca",
+            "MERLON-j8Pv3DfY",
+        ),
+    ];
+    for (name, sound, change, field, id) in wrong {
+        let request = merged(sound.clone(), change);
+        let add = format!("Add{name}Provider");
+        faults.push(of(&add, request.clone(), INVALID, id).says(field));
+        let update = merged(request, json!({"id": "$idp_id"}));
+        let update = of(&format!("Update{name}Provider"), update, INVALID, id).says(field);
+        faults.push(update.given(&format!("{ADMIN}/{add}"), sound));
+    }
+    let empty = merged(oidc_provider(), json!({"clientSecret": ""}));
+    faults.push(of("AddGenericOIDCProvider", empty, INVALID, "").says("ClientSecret: value length"));
+    faults
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() {
     let world = World::new().await;
@@ -742,6 +905,7 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         apps(),
         mine(),
         others(),
+        providers(),
     ]
     .into_iter()
     .flatten()

@@ -18,6 +18,7 @@ mod errors;
 mod harm;
 mod infrastructure;
 mod principals;
+mod provider;
 mod race;
 mod schema;
 mod success;

@@ -22,7 +22,8 @@ pub(crate) struct Scene<'a> {
 }
 
 /// Fields of answers that later requests speak of.
-const KEPT: [(&str, &str); 11] = [
+const KEPT: [(&str, &str); 12] = [
+    ("id", "idp_id"),
     ("totpId", "totp_id"),
     ("usernameId", "username_id"),
     ("otpSmsId", "otp_sms_id"),
@@ -174,7 +175,8 @@ impl<'a> Scene<'a> {
     }
 
     fn masked_fields(&self, fields: &Map<String, Value>) -> Map<String, Value> {
-        const TIMES: [&str; 7] = [
+        const TIMES: [&str; 8] = [
+            "viewTimestamp",
             "timestamp",
             "created",
             "changed",

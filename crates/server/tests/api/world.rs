@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) other_org: OrgId,
     count: AtomicU32,
     running: Running,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// A user with a token.
@@ -88,7 +88,7 @@ impl World {
             other_org,
             count: AtomicU32::new(1),
             running,
-            _directory: directory,
+            directory,
         }
     }
 
@@ -190,6 +190,23 @@ impl World {
             .all("SELECT count(*) FROM event", &[], |row| row.int(0))
             .await;
         counts.expect("a count").iter().sum()
+    }
+
+    /// All files of the store as text, whatever they hold.
+    pub(crate) fn raw(&self) -> String {
+        let files = std::fs::read_dir(self.directory.path().join("data")).expect("a directory");
+        let files = files
+            .map(|file| file.expect("a file").path())
+            .filter(|path| path.is_file());
+        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        files.map(read).collect()
+    }
+
+    /// The one text that a query answers.
+    pub(crate) async fn text(&self, sql: &'static str) -> String {
+        let mut snapshot = self.ctx().store.snapshot().await.expect("a snapshot");
+        let found = snapshot.first(sql, &[], |row| Ok(row.text(0)?.to_owned())).await;
+        found.expect("a query").expect("a row")
     }
 
     /// How often something of the name happened to a user.

@@ -1,5 +1,6 @@
 //! Read models, one file each: what its events write and what can be asked of it.
 
+pub mod idp;
 pub mod instance;
 pub mod org;
 pub mod token;

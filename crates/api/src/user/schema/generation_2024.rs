@@ -14,11 +14,11 @@ use proto::{
     },
 };
 
-use super::{Budget, id, method, new_schema, numbers_of, page, schema_patch, state_filter};
+use super::{Budget, id, new_schema, numbers_of, page, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{Users, answer, timestamp},
+    user::{Users, answer, text_match, timestamp},
 };
 
 #[expect(
@@ -76,9 +76,9 @@ fn filter(asked: wire::SearchQuery, nesting: usize, budget: &mut Budget) -> app:
             let inner = not.query.ok_or(Error::invalid("not_query", Invalid::Filter))?;
             Filter::Not(Box::new(filter(*inner, nesting + 1, budget)?))
         }
-        Some(F::TypeQuery(one)) => Filter::Leaf(Leaf::Type(method(one.method)?, one.r#type)),
+        Some(F::TypeQuery(one)) => Filter::Leaf(Leaf::Type(text_match(one.method)?, one.r#type)),
         Some(F::StateQuery(one)) => state_filter(one.state),
-        Some(F::IdQuery(one)) => Filter::Leaf(Leaf::Id(method(one.method)?, one.id)),
+        Some(F::IdQuery(one)) => Filter::Leaf(Leaf::Id(text_match(one.method)?, one.id)),
         None => return Err(Error::invalid("queries", Invalid::Filter)),
     })
 }

@@ -17,11 +17,11 @@ use proto::{
     },
 };
 
-use super::{Budget, id, method, new_schema, numbers_of, page, schema_patch, state_filter};
+use super::{Budget, id, new_schema, numbers_of, page, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{Users, answer, in_instance, timestamp},
+    user::{Users, answer, in_instance, text_match, timestamp},
 };
 
 #[expect(
@@ -83,9 +83,9 @@ fn filter(asked: wire::SearchFilter, nesting: usize, budget: &mut Budget) -> app
             let inner = not.filter.ok_or(Error::invalid("not_filter", Invalid::Filter))?;
             Filter::Not(Box::new(filter(*inner, nesting + 1, budget)?))
         }
-        Some(F::TypeFilter(one)) => Filter::Leaf(Leaf::Type(method(one.method)?, one.r#type)),
+        Some(F::TypeFilter(one)) => Filter::Leaf(Leaf::Type(text_match(one.method)?, one.r#type)),
         Some(F::StateFilter(one)) => state_filter(one.state),
-        Some(F::IdFilter(one)) => Filter::Leaf(Leaf::Id(method(one.method)?, one.id)),
+        Some(F::IdFilter(one)) => Filter::Leaf(Leaf::Id(text_match(one.method)?, one.id)),
         None => return Err(Error::invalid("filters", Invalid::Filter)),
     })
 }

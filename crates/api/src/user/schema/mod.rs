@@ -6,7 +6,7 @@ mod generation_resources;
 use app::{
     Error,
     error::Invalid,
-    schema::{Filter, Leaf, NewSchema, Page, SchemaPatch, TextMatch},
+    schema::{Filter, Leaf, NewSchema, Page, SchemaPatch},
 };
 use domain::{
     base::SchemaId,
@@ -120,20 +120,5 @@ fn state_filter(state: i32) -> Filter<Leaf> {
         1 => Leaf::Active(true),
         2 => Leaf::Active(false),
         _ => Leaf::Never,
-    })
-}
-
-/// The numbers are the same in both generations, the older one has more.
-fn method(number: i32) -> app::Result<TextMatch> {
-    Ok(match number {
-        0 => TextMatch::Equals,
-        1 => TextMatch::EqualsIgnoreCase,
-        2 => TextMatch::StartsWith,
-        3 => TextMatch::StartsWithIgnoreCase,
-        4 => TextMatch::Contains,
-        5 => TextMatch::ContainsIgnoreCase,
-        6 => TextMatch::EndsWith,
-        7 => TextMatch::EndsWithIgnoreCase,
-        _ => return Err(Error::invalid("method", Invalid::Filter)),
     })
 }
