@@ -82,6 +82,8 @@ ops! {
     StartTotp,
     VerifyTotp,
     RemoveTotp,
+    AddIdpLink,
+    RemoveIdpLink,
     GetMyUser,
     GetMyEmail,
     SetMyEmail,
@@ -192,6 +194,7 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
         Error::DeniedToSelf => {
             Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDeniedToSelf)
         }
+        Error::LinkDeniedToSelf => Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::LinkDeniedToSelf),
         Error::OrgUnknown => org_unknown(),
         Error::SchemaUnknown => Answer::new(
             Code::FailedPrecondition,
@@ -262,6 +265,8 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
         Refusal::TooManyUsernames => {
             Answer::new(FailedPrecondition, "MERLON-h2Tn7RvC", Text::UsernameTooMany)
         }
+        Refusal::IdpLinkExists => Answer::new(AlreadyExists, "V3-DKcYh", Text::IdpLinkExists),
+        Refusal::IdpLinkNotFound => Answer::new(NotFound, "COMMAND-1M9xR", Text::IdpLinkNotFound),
         Refusal::TooManyTokens => Answer::new(FailedPrecondition, "MERLON-f3Zk6HsT", Text::TokenTooMany),
         Refusal::ExpiryPast => Answer::new(InvalidArgument, "DOMAIN-dv3t5", Text::TokenExpiryPast),
         Refusal::TokenNotFound => Answer::new(NotFound, "COMMAND-4m77G", Text::TokenNotFound),
@@ -312,6 +317,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
         Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
         Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),
+        Invalid::ExternalUser(_) => ("MERLON-m7Bt5XcR", Text::ExternalUserInvalid),
         Invalid::IdpSetting(reason) => idp_setting(reason),
         Invalid::Filter => ("SCHEMA-vR9nC", Text::FilterInvalid),
         Invalid::Nesting => ("SCHEMA-zsQ97", Text::TooManyNestingLevels),

@@ -4,7 +4,7 @@ use domain::{
     access::Permission,
     base::Timestamp,
     idp::{self, SettingError},
-    user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
+    user::{Channel, EmailAddressError, ExternalUserError, PhoneNumberError, Refusal, UsernameError},
     user_schema::{self, Authenticator, Fault, TypeNameError},
 };
 
@@ -48,6 +48,9 @@ pub enum Invalid {
     /// An authenticator that does not exist.
     #[error("there is no such authenticator")]
     Authenticator,
+    /// An account elsewhere.
+    #[error(transparent)]
+    ExternalUser(#[from] ExternalUserError),
     /// A setting of an identity provider.
     #[error(transparent)]
     IdpSetting(#[from] SettingError),
@@ -91,6 +94,9 @@ pub enum Error {
     /// Only callers with the permission through a role may vouch for a destination or see its code.
     #[error("nobody vouches for or reads the code of their own destination")]
     DeniedToSelf,
+    /// Only callers with the permission through a role may vouch for an account elsewhere.
+    #[error("nobody vouches for an account of their own elsewhere")]
+    LinkDeniedToSelf,
     /// The named organization does not exist or is not the caller's to name.
     #[error("the organization does not exist")]
     OrgUnknown,

@@ -99,6 +99,11 @@ errors-idp-attribute = { $field } müssen Namen eines Verzeichnisses sein: Buchs
 errors-idp-timeout = { $field } muss zwischen einer Millisekunde und einer Minute liegen oder fehlen.
 errors-idp-certificate = { $field } müssen Zertifikate in PEM sein, ohne Schlüssel.
 
+errors-user-idp-link-already-exists = Dieses Konto beim Identitätsanbieter ist schon mit einem Benutzer verknüpft. Lösen Sie zuerst jene Verknüpfung.
+errors-user-idp-link-not-found = Der Benutzer hat kein Konto bei diesem Identitätsanbieter. Prüfen Sie die Id des Anbieters.
+errors-user-external-invalid = { $field } muss eine Benutzer-Id und einen Benutzernamen von 1 bis 200 Zeichen ohne Steuerzeichen haben.
+errors-permission-denied-link-to-self = Sie können ein Konto anderswo nicht selbst zu Ihrem erklären. Wer das Recht user.credential.write hat, kann es verknüpfen.
+
 errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-send-limit = Es wurden zu viele Nachrichten gesendet. Versuchen Sie es in { wait } wieder; ein früher gesendeter Code gilt vielleicht noch.

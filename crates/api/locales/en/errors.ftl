@@ -99,6 +99,11 @@ errors-idp-attribute = { $field } must be names of a directory: letters, digits,
 errors-idp-timeout = { $field } must be between a millisecond and a minute, or left out.
 errors-idp-certificate = { $field } must be certificates in PEM, without keys.
 
+errors-user-idp-link-already-exists = This account at the identity provider is linked to a user already. Remove that link first.
+errors-user-idp-link-not-found = The user has no account at this identity provider. Check the id of the provider.
+errors-user-external-invalid = { $field } must have a user id and a user name of 1 to 200 characters without control characters.
+errors-permission-denied-link-to-self = You cannot declare an account elsewhere your own. Somebody with the permission user.credential.write can link it.
+
 errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-send-limit = Too many messages were sent. Try again in { wait }; a code sent before may still be valid.

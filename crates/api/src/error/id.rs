@@ -30,7 +30,9 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::RemoveUsername
         | Op::StartTotp
         | Op::VerifyTotp
-        | Op::RemoveTotp => "COMMAND-6T2xrOHxTx",
+        | Op::RemoveTotp
+        | Op::AddIdpLink
+        | Op::RemoveIdpLink => "COMMAND-6T2xrOHxTx",
         Op::GetMyEmail => "QUERY-Hms2s",
         Op::SetMyEmail | Op::ResendMyEmail => "COMMAND-0Pe4r",
         Op::GetMyPhone => "QUERY-DAvb3",

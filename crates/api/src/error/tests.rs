@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::access::Permission;
 use domain::base::Span;
+use domain::user::ExternalUser;
 use domain::user_schema::{Authenticator, TypeName};
 use store::Error as StoreError;
 
@@ -48,6 +49,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::UsernameTaken,
         Refusal::UsernameNotFound,
         Refusal::TooManyUsernames,
+        Refusal::IdpLinkExists,
+        Refusal::IdpLinkNotFound,
     ];
     for channel in [Channel::Sms, Channel::Email] {
         all.extend([
@@ -92,6 +95,7 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Filter,
         Invalid::Nesting,
         Invalid::TooManyFilters,
+        Invalid::ExternalUser(ExternalUser::parse("", "").expect_err("nobody")),
     ];
     let settings = [
         SettingError::Blank,
@@ -162,6 +166,7 @@ fn errors() -> Vec<Error> {
         Error::NoMembership,
         Error::Denied(Permission::UserWrite),
         Error::DeniedToSelf,
+        Error::LinkDeniedToSelf,
         Error::OrgUnknown,
         Error::NoProvider(Channel::Sms),
         Error::NoProvider(Channel::Email),

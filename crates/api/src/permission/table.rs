@@ -63,7 +63,7 @@ pub const TABLE: &[Row] = &[
     row("/zitadel.auth.v1.AuthService/VerifyMyPhone", TOKEN, None, Only, ""),
     // zitadel.resources.user.v3alpha.ZITADELUsers
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/ActivateUser", TOKEN, Some("user.write"), No, ""),
-    row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, ""),
+    row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: refused, for nobody vouches for an account of their own"),
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddOTPEmailAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: is_verified and return_code are refused"),
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddOTPSMSAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: is_verified and return_code are refused"),
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddUsername", TOKEN, Some("user.write"), Yes, "a name is no credential"),
@@ -119,7 +119,7 @@ pub const TABLE: &[Row] = &[
     row("/zitadel.user.v2.UserService/ListPersonalAccessTokens", TOKEN, Some("user.read"), Yes, "lists what the caller may read"),
     row("/zitadel.user.v2.UserService/RemovePersonalAccessToken", TOKEN, Some("user.write"), Yes, ""),
     // zitadel.user.v3alpha.UserService
-    row("/zitadel.user.v3alpha.UserService/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, ""),
+    row("/zitadel.user.v3alpha.UserService/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: refused, for nobody vouches for an account of their own"),
     row("/zitadel.user.v3alpha.UserService/AddOTPEmailAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: is_verified and return_code are refused"),
     row("/zitadel.user.v3alpha.UserService/AddOTPSMSAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: is_verified and return_code are refused"),
     row("/zitadel.user.v3alpha.UserService/AddUsername", TOKEN, Some("user.write"), Yes, "a name is no credential"),

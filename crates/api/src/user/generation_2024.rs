@@ -5,7 +5,7 @@ use app::{
     user::{
         self, NewUser, Transition,
         contact::{self, ResendFrom},
-        otp, totp, username,
+        idp_link, otp, totp, username,
     },
 };
 use domain::user::Channel;
@@ -15,7 +15,7 @@ use proto::{
 };
 
 use super::{
-    Users, answer, changed_of, data, details_2024, factor_id, org_v2, patch, revealed, schema_id,
+    Users, answer, changed_of, data, details_2024, factor_id, idp_id, org_v2, patch, revealed, schema_id,
     shapes::generation_2024::{self as shapes, For},
     user_id, username_id,
 };
@@ -66,7 +66,7 @@ impl UserService<Call> for Users {
             let user = wire::User {
                 user_id: view.id.to_string(),
                 details: details_2024(&changed_of(&view)),
-                authenticators: shapes::authenticators_of(&view.person),
+                authenticators: shapes::authenticators_of(&view),
                 contact: shapes::contact_of(&view.person),
                 state: shapes::state_of(&view.person),
                 schema: shapes::schema_of(view.schema.as_ref()),
@@ -475,6 +475,40 @@ impl UserService<Call> for Users {
             let factor = factor_id("totp_id", &req.totp_id)?;
             let changed = totp::remove(&self.ctx, caller, &target, &factor).await?;
             Ok(wire::RemoveTotpAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn add_idp_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddIdpAuthenticatorRequest,
+    ) -> Result<wire::AddIdpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddIdpLink, async {
+            let target = target_of(&req.user_id)?;
+            let link = shapes::link("idp_authenticator", req.idp_authenticator)?;
+            let changed = idp_link::add(&self.ctx, caller, &target, &link).await?;
+            Ok(wire::AddIdpAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn remove_idp_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveIdpAuthenticatorRequest,
+    ) -> Result<wire::RemoveIdpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveIdpLink, async {
+            let target = target_of(&req.user_id)?;
+            let idp = idp_id(&req.idp_id)?;
+            let changed = idp_link::remove(&self.ctx, caller, &target, &idp).await?;
+            Ok(wire::RemoveIdpAuthenticatorResponse {
                 details: details_2024(&changed),
             })
         })

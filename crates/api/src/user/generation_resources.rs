@@ -6,7 +6,7 @@ use app::{
     user::{
         self, NewUser, Transition,
         contact::{self, ResendFrom},
-        otp, totp, username,
+        idp_link, otp, totp, username,
     },
 };
 use domain::user::Channel;
@@ -16,7 +16,8 @@ use proto::{
 };
 
 use super::{
-    Users, answer, changed_of, data, details, factor_id, id, in_instance, org_v3, patch, revealed, schema_id,
+    Users, answer, changed_of, data, details, factor_id, id, idp_id, in_instance, org_v3, patch, revealed,
+    schema_id,
     shapes::resources::{self as shapes, For},
     target, user_id, username_id,
 };
@@ -63,7 +64,7 @@ impl ZitadelUsers<Call> for Users {
                 schema: shapes::schema_of(view.schema.as_ref()),
                 data: shapes::data_of(&view.person),
                 contact: shapes::contact_of(&view.person),
-                authenticators: shapes::authenticators_of(&view.person),
+                authenticators: shapes::authenticators_of(&view),
                 state: shapes::state_of(&view.person),
             };
             Ok(wire::GetUserResponse { user: Some(user) })
@@ -470,6 +471,40 @@ impl ZitadelUsers<Call> for Users {
             let factor = factor_id("totp_id", &req.totp_id)?;
             let changed = totp::remove(&self.ctx, caller, &target, &factor).await?;
             Ok(wire::RemoveTotpAuthenticatorResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn add_idp_authenticator(
+        &self,
+        call: Call,
+        req: wire::AddIdpAuthenticatorRequest,
+    ) -> Result<wire::AddIdpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::AddIdpLink, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let link = shapes::link("authenticator", req.authenticator)?;
+            let changed = idp_link::add(&self.ctx, caller, &target, &link).await?;
+            Ok(wire::AddIdpAuthenticatorResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn remove_idp_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveIdpAuthenticatorRequest,
+    ) -> Result<wire::RemoveIdpAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveIdpLink, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let idp = idp_id(&req.idp_id)?;
+            let changed = idp_link::remove(&self.ctx, caller, &target, &idp).await?;
+            Ok(wire::RemoveIdpAuthenticatorResponse {
                 details: details(&changed),
             })
         })

@@ -15,7 +15,7 @@ use app::{
     secret::Secret,
     user::{self, Changed, UserPatch, Written, code::NewDestination},
 };
-use domain::base::{FactorId, OrgId, SchemaId, Timestamp, UserId, UsernameId};
+use domain::base::{FactorId, IdpId, OrgId, SchemaId, Timestamp, UserId, UsernameId};
 use proto::{
     rpc::Status,
     wkt,
@@ -84,6 +84,10 @@ fn id(text: &str) -> app::Result<UserId> {
 
 fn factor_id(field: &'static str, text: &str) -> app::Result<FactorId> {
     FactorId::parse(text).map_err(|_| Error::invalid(field, Invalid::Id))
+}
+
+fn idp_id(text: &str) -> app::Result<IdpId> {
+    IdpId::parse(text).map_err(|_| Error::invalid("idp_id", Invalid::Id))
 }
 
 fn username_id(text: &str) -> app::Result<UsernameId> {

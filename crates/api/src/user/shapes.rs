@@ -9,11 +9,15 @@ macro_rules! shapes {
                 schema::Followed,
                 url_template::UrlTemplate,
                 user::{
+                    UserView,
                     code::{NewDestination, Verification},
+                    idp_link::{NewLink, ShownLink},
                     username::NewUsername,
                 },
             };
-            use domain::user::{Channel, Destination, NameScope, OtpFactor, OwnName, Person, UserState};
+            use domain::user::{
+                Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
+            };
             use $schema as Schema;
             use $wire as wire;
 
@@ -50,7 +54,7 @@ macro_rules! shapes {
                 let verification = match set.verification {
                     None => Verification::Send { link: None },
                     Some(V::SendCode(send)) => Verification::Send {
-                        link: link(ctx, send.url_template.as_deref(), whom)?,
+                        link: code_link(ctx, send.url_template.as_deref(), whom)?,
                     },
                     Some(V::ReturnCode(_)) => Verification::Return,
                     Some(V::IsVerified(_)) => Verification::Vouched,
@@ -63,6 +67,28 @@ macro_rules! shapes {
                 NewUsername::parse(&set.username, set.is_organization_specific)
             }
 
+            /// A link as it is asked for, in a field of this name.
+            pub(in crate::user) fn link(
+                field: &'static str,
+                set: Option<wire::IdpAuthenticator>,
+            ) -> app::Result<NewLink> {
+                let set = set.ok_or(Error::invalid(field, Invalid::Missing))?;
+                let user = ExternalUser::parse(&set.user_id, &set.user_name);
+                Ok(NewLink {
+                    idp: super::super::idp_id(&set.idp_id)?,
+                    user: user.map_err(|reason| Error::invalid(field, reason))?,
+                })
+            }
+
+            fn link_of(shown: &ShownLink) -> wire::IdentityProvider {
+                wire::IdentityProvider {
+                    idp_id: shown.link.idp.to_string(),
+                    idp_name: shown.idp_name.clone(),
+                    user_id: shown.link.user.id().to_owned(),
+                    username: shown.link.user.name().to_owned(),
+                }
+            }
+
             fn username_of(own: &OwnName) -> wire::Username {
                 wire::Username {
                     username_id: own.id.to_string(),
@@ -71,7 +97,7 @@ macro_rules! shapes {
                 }
             }
 
-            fn link(ctx: &Ctx, template: Option<&str>, whom: For) -> app::Result<Option<UrlTemplate>> {
+            fn code_link(ctx: &Ctx, template: Option<&str>, whom: For) -> app::Result<Option<UrlTemplate>> {
                 let with_factor = matches!(whom, For::Factor);
                 template
                     .map(|t| UrlTemplate::parse(t, with_factor, &ctx.policy))
@@ -103,7 +129,7 @@ macro_rules! shapes {
                 Ok(match asked {
                     None => Verification::Send { link: None },
                     Some(V::SendCode(send)) => Verification::Send {
-                        link: link(ctx, send.url_template.as_deref(), For::Contact)?,
+                        link: code_link(ctx, send.url_template.as_deref(), For::Contact)?,
                     },
                     Some(V::ReturnCode(_)) => Verification::Return,
                 })
@@ -147,7 +173,8 @@ macro_rules! shapes {
                 (email.is_some() || phone.is_some()).then_some(wire::Contact { email, phone })
             }
 
-            pub(in crate::user) fn authenticators_of(person: &Person) -> Option<wire::Authenticators> {
+            pub(in crate::user) fn authenticators_of(view: &UserView) -> Option<wire::Authenticators> {
+                let person = &view.person;
                 let of = |channel| person.otps.iter().filter(move |f| f.channel == channel);
                 let to = |f: &OtpFactor| {
                     person
@@ -181,6 +208,7 @@ macro_rules! shapes {
                     totps: totps.collect(),
                     otp_sms,
                     otp_email,
+                    identity_providers: view.idp_links.iter().map(link_of).collect(),
                     ..Default::default()
                 };
                 (all != wire::Authenticators::default()).then_some(all)

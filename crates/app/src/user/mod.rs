@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod contact;
+pub mod idp_link;
 pub mod otp;
 pub mod token;
 pub mod totp;
@@ -24,6 +25,7 @@ use crate::{
     secret::Secret,
 };
 use code::NewDestination;
+use idp_link::ShownLink;
 use username::NewUsername;
 
 /// A user as it is read.
@@ -37,6 +39,8 @@ pub struct UserView {
     pub person: Person,
     /// The schema that it follows; none is the built-in one.
     pub schema: Option<Followed>,
+    /// Accounts elsewhere, oldest first.
+    pub idp_links: Vec<ShownLink>,
 }
 
 /// What a write answers: where the user's history stands now, and who owns the user.
@@ -198,11 +202,13 @@ pub async fn get(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<UserView
     let (head, mut person, grant) = access::read_user(&mut snapshot, caller, target).await?;
     let sides = sides(grant, caller, &target.user);
     let schema = schema::look(ctx, &mut snapshot, &caller.instance, &mut person, &sides).await?;
+    let idp_links = idp_link::shown(&mut snapshot, &caller.instance, &target.user, &person).await?;
     Ok(UserView {
         id: target.user.clone(),
         head,
         person,
         schema,
+        idp_links,
     })
 }
 

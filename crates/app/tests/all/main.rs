@@ -13,6 +13,7 @@ mod bootstrap;
 mod code;
 mod contact;
 mod given;
+mod idp_link;
 mod inbox;
 mod limits;
 mod never_panics;

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Channel, Destination, Kind, NameScope, SchemaRef, SealedSecret, Username};
+use super::{Channel, Destination, ExternalUser, Kind, NameScope, SchemaRef, SealedSecret, Username};
 use crate::{
     access::{Role, Scope},
-    base::{FactorId, Forgettable, OrgId, Personal, Timestamp, TokenId, UsernameId},
+    base::{FactorId, Forgettable, IdpId, OrgId, Personal, Timestamp, TokenId, UsernameId},
     code::{Digest, IssuedCode},
 };
 
@@ -120,6 +120,15 @@ pub enum Event {
     UsernameRemoved {
         id: UsernameId,
     },
+    IdpLinkAdded {
+        id: FactorId,
+        idp: IdpId,
+        #[serde(default, skip_serializing)]
+        user: Personal<ExternalUser>,
+    },
+    IdpLinkRemoved {
+        id: FactorId,
+    },
 }
 
 impl Forgettable for Event {
@@ -153,6 +162,8 @@ impl Forgettable for Event {
             Self::TotpRemoved { .. } => "totp_removed",
             Self::UsernameAdded { .. } => "username_added",
             Self::UsernameRemoved { .. } => "username_removed",
+            Self::IdpLinkAdded { .. } => "idp_link_added",
+            Self::IdpLinkRemoved { .. } => "idp_link_removed",
         }
     }
 
@@ -167,6 +178,7 @@ impl Forgettable for Event {
             }
             Self::TotpStarted { secret, .. } => secret.known().and_then(|s| serde_json::to_string(s).ok()),
             Self::UsernameAdded { name, .. } => name.known().and_then(|n| serde_json::to_string(n).ok()),
+            Self::IdpLinkAdded { user, .. } => user.known().and_then(|u| serde_json::to_string(u).ok()),
             _ => None,
         }
     }
@@ -184,6 +196,9 @@ impl Forgettable for Event {
             }
             Self::UsernameAdded { name, .. } => {
                 *name = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::IdpLinkAdded { user, .. } => {
+                *user = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
             }
             _ => {}
         }

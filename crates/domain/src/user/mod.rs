@@ -4,6 +4,7 @@
 mod contact;
 mod email;
 mod event;
+mod idp_link;
 mod lifecycle;
 mod otp;
 mod phone;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 pub use contact::Contact;
 pub use email::{EmailAddress, EmailAddressError};
 pub use event::Event;
+pub use idp_link::{ExternalUser, ExternalUserError, IdpLink};
 pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
@@ -28,7 +30,7 @@ pub use username::{NameScope, OwnName, Username, UsernameError};
 
 use crate::{
     access::{Role, Scope},
-    base::{Aggregate, Decision, FactorId, OrgId, Timestamp, TokenId, UsernameId},
+    base::{Aggregate, Decision, FactorId, IdpId, OrgId, Timestamp, TokenId, UsernameId},
     code::{Attempt, Digest, IssuedCode, Miss},
 };
 use serde::{Deserialize, Serialize};
@@ -214,6 +216,17 @@ pub enum Command {
     },
     /// Takes a name away; from then on somebody else may have it.
     RemoveUsername(UsernameId),
+    /// Links the user to an account elsewhere.
+    AddIdpLink {
+        /// Id for the link.
+        id: FactorId,
+        /// Where the account is.
+        idp: IdpId,
+        /// The account.
+        user: ExternalUser,
+    },
+    /// Takes away all accounts that the user has at a provider; from then on somebody else may have them.
+    RemoveIdpLinks(IdpId),
     /// Gives the user roles in a scope; an empty list takes them away.
     SetRoles {
         /// Where they hold.
@@ -301,6 +314,12 @@ pub enum Refusal {
     /// No further name.
     #[error("the user has the most usernames that are allowed")]
     TooManyUsernames,
+    /// The account elsewhere is linked already; nobody hears to whom.
+    #[error("the account is linked already")]
+    IdpLinkExists,
+    /// No account at this provider.
+    #[error("the user has no account at this provider")]
+    IdpLinkNotFound,
     /// No further token.
     #[error("the user has the most tokens that are allowed")]
     TooManyTokens,
@@ -370,6 +389,8 @@ impl Aggregate for User {
             Command::RemoveTotp(id) => totp::remove(person, id),
             Command::AddUsername { id, name, scope } => username::add(person, id, name, scope),
             Command::RemoveUsername(id) => username::remove(person, id),
+            Command::AddIdpLink { id, idp, user } => idp_link::add(person, id, idp, user),
+            Command::RemoveIdpLinks(idp) => idp_link::remove(person, &idp),
             Command::SetRoles { scope, roles } => lifecycle::set_roles(person, scope, roles),
             Command::AddToken {
                 id,

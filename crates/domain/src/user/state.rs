@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Channel, Contact, Destination, Event, OtpBinding, OtpFactor, OtpProof, OwnName, TotpFactor, TotpProof,
-    totp,
+    Channel, Contact, Destination, Event, IdpLink, OtpBinding, OtpFactor, OtpProof, OwnName, TotpFactor,
+    TotpProof, idp_link, totp,
 };
 use crate::{
     access::{Role, Scope},
@@ -75,6 +75,8 @@ pub struct Person {
     pub totps: Vec<TotpFactor>,
     /// Usernames, oldest first.
     pub usernames: Vec<OwnName>,
+    /// Links to accounts elsewhere, oldest first.
+    pub idp_links: Vec<IdpLink>,
     /// Roles by scope.
     pub memberships: Vec<Membership>,
 }
@@ -115,6 +117,7 @@ impl Person {
             otps: Vec::new(),
             totps: Vec::new(),
             usernames: Vec::new(),
+            idp_links: Vec::new(),
             memberships: Vec::new(),
         }
     }
@@ -261,6 +264,7 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
             person.usernames.extend(name);
         }
         Event::UsernameRemoved { id } => person.usernames.retain(|n| n.id != *id),
+        Event::IdpLinkAdded { .. } | Event::IdpLinkRemoved { .. } => idp_link::evolve(person, event, at),
         Event::UserCreated { .. }
         | Event::UserDeleted
         | Event::TokenAdded { .. }

@@ -3,14 +3,14 @@
 use serde_json::Map;
 
 use super::{
-    Channel, Command, Destination, EmailAddress, Event, Kind, NameScope, PhoneNumber, Proof, Refusal,
-    SchemaRef, SealedSecret, TotpAttempt, User, UserState, Username,
+    Channel, Command, Destination, EmailAddress, Event, ExternalUser, Kind, NameScope, PhoneNumber, Proof,
+    Refusal, SchemaRef, SealedSecret, TotpAttempt, User, UserState, Username,
 };
 use crate::{
     access::{Role, Scope},
     base::{
-        Aggregate, Decision, FactorId, Forgettable, OrgId, Personal, SchemaId, Span, Timestamp, TokenId,
-        UsernameId,
+        Aggregate, Decision, FactorId, Forgettable, IdpId, OrgId, Personal, SchemaId, Span, Timestamp,
+        TokenId, UsernameId,
     },
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
 };
@@ -680,6 +680,53 @@ fn a_removed_name_can_be_had_again() {
         .records(&[named(2, "ada", NameScope::Instance)]);
 }
 
+fn provider(id: u8) -> IdpId {
+    IdpId::from_trusted(&id.to_string())
+}
+
+fn linked(id: u8, idp: u8, user: &str) -> Event {
+    Event::IdpLinkAdded {
+        id: factor(id),
+        idp: provider(idp),
+        user: Personal::Known(ExternalUser::parse(user, "Ada").unwrap()),
+    }
+}
+
+fn add_link(id: u8, idp: u8, user: &str) -> Command {
+    Command::AddIdpLink {
+        id: factor(id),
+        idp: provider(idp),
+        user: ExternalUser::parse(user, "Ada").unwrap(),
+    }
+}
+
+#[test]
+fn a_user_has_accounts_at_several_providers_and_none_twice() {
+    given([])
+        .when(add_link(1, 1, "ada"))
+        .records(&[linked(1, 1, "ada")]);
+    let ada = given([linked(1, 1, "ada")]);
+    ada.when(add_link(2, 1, "ada")).refuses(Refusal::IdpLinkExists);
+    ada.when(add_link(2, 1, "ADA")).records(&[linked(2, 1, "ADA")]);
+    ada.when(add_link(2, 2, "ada")).records(&[linked(2, 2, "ada")]);
+    let full = given((0..10).map(|n| linked(n, n, "ada")));
+    full.when(add_link(11, 11, "ada"))
+        .refuses(Refusal::TooManyFactors);
+}
+
+#[test]
+fn all_accounts_at_a_provider_go_together() {
+    let three = [linked(1, 1, "ada"), linked(2, 2, "ada"), linked(3, 1, "bea")];
+    let gone = [1, 3].map(|id| Event::IdpLinkRemoved { id: factor(id) });
+    let before = given(three.clone());
+    before.when(Command::RemoveIdpLinks(provider(1))).records(&gone);
+    let after = given(three.into_iter().chain(gone));
+    after
+        .when(Command::RemoveIdpLinks(provider(1)))
+        .refuses(Refusal::IdpLinkNotFound);
+    after.when(add_link(4, 1, "ada")).records(&[linked(4, 1, "ada")]);
+}
+
 #[test]
 fn events_are_frozen_and_hold_nothing_personal() {
     let id = || factor(9);
@@ -735,6 +782,8 @@ fn events_are_frozen_and_hold_nothing_personal() {
         Event::UsernameRemoved {
             id: UsernameId::from_trusted("9"),
         },
+        linked(9, 3, "Ada"),
+        Event::IdpLinkRemoved { id: id() },
     ];
     let golden = include_str!("golden.jsonl");
     let lines: Vec<&str> = golden.lines().collect();

@@ -58,6 +58,7 @@ fn twin(name: &'static str, about: &'static str, request: Value) -> Twin {
         same => same,
     };
     let own = match name {
+        "AddIDPAuthenticator" => Own::Trust,
         "CreateUser" | "DeactivateUser" | "ActivateUser" | "LockUser" | "UnlockUser" => Own::Role,
         _ if request.to_string().contains("returnCode") || request.to_string().contains("isVerified") => {
             Own::Trust
@@ -80,6 +81,13 @@ fn twin(name: &'static str, about: &'static str, request: Value) -> Twin {
 impl Twin {
     fn given(mut self, method: &str, request: Value) -> Self {
         self.case.given.push((format!("{NEW}/{method}"), request));
+        self
+    }
+
+    /// With an identity provider.
+    fn provided(mut self) -> Self {
+        let add = (format!("{ADMIN}/AddGenericOIDCProvider"), oidc_provider());
+        self.case.given.push(add);
         self
     }
 
@@ -123,6 +131,7 @@ pub(crate) fn old_request(request: &Value) -> Value {
         match name.as_str() {
             "id" => _ = old.insert("userId".to_owned(), value.clone()),
             "user" => old.extend(value.as_object().expect("a message").clone()),
+            "authenticator" => _ = old.insert("idpAuthenticator".to_owned(), value.clone()),
             _ => _ = old.insert(name.clone(), value.clone()),
         }
     }
@@ -611,6 +620,32 @@ fn schemas() -> Vec<Case> {
     ]
 }
 
+/// An account elsewhere that is one's own in each scene.
+pub(crate) fn link() -> Value {
+    json!({"id": "$user", "authenticator": {"idpId": "$idp_id", "userId": "$email", "userName": "$name"}})
+}
+
+fn links() -> Vec<Twin> {
+    let linked =
+        json!([{"idpId": "$idp_id", "idpName": "Elsewhere", "userId": "$email", "username": "$name"}]);
+    let add = || twin("AddIDPAuthenticator", "", link()).provided();
+    vec![
+        add().leaves(json!({"authenticators": {"identityProviders": linked}})),
+        twin(
+            "RemoveIDPAuthenticator",
+            "",
+            json!({"id": "$user", "idpId": "$idp_id"}),
+        )
+        .provided()
+        .given("AddIDPAuthenticator", link())
+        .leaves(json!({"authenticators": null})),
+        twin("GetUser", "with an account elsewhere", json!({"id": "$user"}))
+            .provided()
+            .given("AddIDPAuthenticator", link())
+            .leaves(json!({"authenticators": {"identityProviders": linked}})),
+    ]
+}
+
 pub(crate) const ADMIN: &str = "zitadel.admin.v1.AdminService";
 
 pub(crate) fn oidc_provider() -> Value {
@@ -675,7 +710,8 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(contacts())
         .chain(factors())
         .chain(usernames())
-        .chain(totps());
+        .chain(totps())
+        .chain(links());
     twins
         .flat_map(Twin::both)
         .chain(mine())

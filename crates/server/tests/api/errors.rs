@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    case::{ADMIN, NEW, OLD, ldap_provider, merged, oauth_provider, oidc_provider, old_request},
+    case::{ADMIN, NEW, OLD, ldap_provider, link, merged, oauth_provider, oidc_provider, old_request},
     contract,
     scene::{Scene, Step},
     success::AT_ONCE,
@@ -197,6 +197,10 @@ fn lifecycle() -> Vec<Fault> {
     .collect()
 }
 
+fn link_of(idp: &str) -> Value {
+    json!({"authenticator": {"idpId": idp, "userId": "1", "userName": "ada"}})
+}
+
 /// Ids that are none, by the operation that they are given to.
 fn ids() -> Vec<Fault> {
     let odd = "a\u{1}b";
@@ -266,6 +270,8 @@ fn ids() -> Vec<Fault> {
             "COMMAND-8N9ds",
         ),
         ("RemoveTOTPAuthenticator", json!({"totpId": "1"}), "COMMAND-5M0sd"),
+        ("AddIDPAuthenticator", link_of("1"), "MERLON-e1Vm8XtG"),
+        ("RemoveIDPAuthenticator", json!({"idpId": "1"}), "MERLON-e1Vm8XtG"),
     ] {
         let request = merged(request, json!({"id": odd}));
         faults.extend(both(name, request, INVALID, id).map(|fault| fault.says("id is no id")));
@@ -729,6 +735,45 @@ fn others() -> Vec<Fault> {
     ]
 }
 
+/// Accounts elsewhere: linked already, nowhere, of no provider, or of nobody.
+fn links() -> Vec<Fault> {
+    let (add, remove) = ("AddIDPAuthenticator", "RemoveIDPAuthenticator");
+    let provided = |fault: Fault| fault.given(&format!("{ADMIN}/AddGenericOIDCProvider"), oidc_provider());
+    let linked = |fault: Fault| provided(fault).given(add, link());
+    let with = |more: Value| {
+        let mut request = link();
+        request["authenticator"] = merged(request["authenticator"].clone(), more);
+        request
+    };
+    let of = || json!({"id": "$user", "idpId": "$idp_id"});
+    let mut faults = Vec::from(both(add, link(), EXISTS, "V3-DKcYh").map(linked));
+    let own = both(add, link(), DENIED, "AUTH-AWfge").map(|fault| fault.says("your own"));
+    faults.extend(own.map(provided).map(Fault::by_itself));
+    faults.extend(both(
+        add,
+        with(json!({"idpId": "$missing"})),
+        NOT_FOUND,
+        "MERLON-k6Lw9GqH",
+    ));
+    let removed = both(add, link(), NOT_FOUND, "MERLON-k6Lw9GqH").map(provided);
+    faults.extend(
+        removed.map(|fault| fault.given(&format!("{ADMIN}/DeleteProvider"), json!({"id": "$idp_id"}))),
+    );
+    for odd in [json!({"userId": "a\u{1}"}), json!({"userName": "a\u{0}b"})] {
+        let fault = both(add, with(odd), INVALID, "MERLON-m7Bt5XcR");
+        faults.extend(fault.map(provided).map(|fault| fault.says("authenticator")));
+    }
+    let idp = both(add, with(json!({"idpId": "a\u{1}"})), INVALID, "MERLON-e1Vm8XtG");
+    faults.extend(idp.map(|fault| fault.says("idp_id")));
+    faults.extend(both(add, with(json!({"userId": ""})), INVALID, "").map(provided));
+    faults.extend(both(add, with(json!({"userName": "x".repeat(201)})), INVALID, "").map(provided));
+    faults.extend(both(add, json!({"id": "$user"}), INVALID, "MERLON-w1Hz8DkQ"));
+    faults.extend(both(remove, of(), NOT_FOUND, "COMMAND-1M9xR").map(provided));
+    let twice = both(remove, of(), NOT_FOUND, "COMMAND-1M9xR").map(linked);
+    faults.extend(twice.map(|fault| fault.given(remove, of())));
+    faults
+}
+
 /// Settings of identity providers that are none, and providers that are not there.
 fn providers() -> Vec<Fault> {
     let of = |name: &str, request: Value, code, id| fault(&format!("{ADMIN}/{name}"), request, code, id);
@@ -906,6 +951,7 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         mine(),
         others(),
         providers(),
+        links(),
     ]
     .into_iter()
     .flatten()

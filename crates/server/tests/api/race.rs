@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    case::{NEW, OLD, old_request},
+    case::{ADMIN, NEW, OLD, link, oidc_provider, old_request},
     scene::Scene,
     success::both_views,
     wire::{Answer, Form},
@@ -209,6 +209,22 @@ async fn a_user_deleted_while_it_verifies_is_deleted() {
         .await;
     assert_eq!(found.code(), 5);
     assert_eq!(world.happened(&scene.get("user"), "user_deleted").await, 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_account_elsewhere_is_linked_once() {
+    let world = World::new().await;
+    let provider = (format!("{ADMIN}/AddGenericOIDCProvider"), oidc_provider());
+    let scene = Scene::new(&world, &[provider]).await;
+    let outcomes = outcomes(&at_once(&scene, 32, "AddIDPAuthenticator", &link()).await);
+    assert_eq!(
+        (count(&outcomes, ""), count(&outcomes, "6 V3-DKcYh")),
+        (1, 31),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.happened(&scene.get("user"), "idp_link_added").await, 1);
+    both_views(&world, &scene.get("user")).await;
     world.end().await;
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    case::{NEW, NEW_SCHEMAS, OLD, OLD_SCHEMAS},
+    case::{ADMIN, NEW, NEW_SCHEMAS, OLD, OLD_SCHEMAS, oidc_provider},
     wire::Answer,
     world::{Someone, World},
 };
@@ -335,6 +335,16 @@ async fn a_schema_says_which_factors_its_users_may_have() {
     assert!(text.contains("otp_sms"), "{text}");
     let name = json!({"id": ada.id, "username": {"username": "ada"}});
     fails(&user(&world, "AddUsername", name).await, 9, "MERLON-o3Kp8VzC");
+    let provider = world
+        .owner_calls(&format!("{ADMIN}/AddGenericOIDCProvider"), oidc_provider())
+        .await;
+    let account = json!({"idpId": provider.ok()["id"], "userId": "1", "userName": "ada"});
+    let account = json!({"id": ada.id, "authenticator": account});
+    fails(
+        &user(&world, "AddIDPAuthenticator", account).await,
+        9,
+        "MERLON-o3Kp8VzC",
+    );
     let app = user(&world, "StartTOTPRegistration", json!({"id": ada.id})).await;
     fails(&app, 9, "MERLON-o3Kp8VzC");
     let named = json!({"organization": {"orgId": world.org.to_string()}, "user": {"schemaId": only_email,

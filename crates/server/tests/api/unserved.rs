@@ -27,15 +27,6 @@ pub(crate) fn request(method: &MethodInfo) -> Option<Value> {
         }
         (_, "CreateWebAuthNRegistrationLink") => json!({"returnCode": {}}),
         (_, "RemoveWebAuthNAuthenticator") => json!({"webAuthNId": "1"}),
-        (_, "AddIDPAuthenticator") => {
-            let link = json!({"idpId": "1", "userId": "2", "userName": "ada"});
-            if old {
-                json!({"idpAuthenticator": link})
-            } else {
-                json!({"authenticator": link})
-            }
-        }
-        (_, "RemoveIDPAuthenticator") => json!({"idpId": "1"}),
         (_, "StartIdentityProviderIntent") => {
             let urls = json!({"successUrl": "https://localhost/a", "failureUrl": "https://localhost/b"});
             return Some(json!({"idpId": "1", "urls": urls}));
@@ -83,7 +74,7 @@ async fn what_is_not_served_says_so_after_authentication_and_validation() {
             }
         }
     }
-    assert_eq!(count, 2 * 11, "what is served moves to the table of cases");
+    assert_eq!(count, 2 * 9, "what is served moves to the table of cases");
     world.end().await;
 }
 

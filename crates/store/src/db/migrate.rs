@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0006_user_schemas.sql"),
     include_str!("../../migrations/sqlite/0007_parts.sql"),
     include_str!("../../migrations/sqlite/0008_identity_providers.sql"),
+    include_str!("../../migrations/sqlite/0009_idp_links.sql"),
 ];
 
 /// Applies the steps that are missing. A database of a newer version is refused untouched.

@@ -37,13 +37,10 @@ impl Stored for Idp {
         if events.is_empty() {
             return Vec::new();
         }
-        let key = [Value::from(instance.shared()), id.shared().into()];
+        let key = || [Value::from(instance.shared()), id.shared().into()];
         match self.provider() {
-            Some(provider) => vec![row(key, head, provider)],
-            None => vec![Statement::new(
-                "DELETE FROM idp WHERE instance = $1 AND id = $2",
-                key,
-            )],
+            Some(provider) => vec![row(key(), head, provider)],
+            None => REMOVE.iter().map(|sql| Statement::new(sql, key())).collect(),
         }
     }
 
@@ -51,6 +48,12 @@ impl Stored for Idp {
         events.contains(&Event::IdentityProviderRemoved)
     }
 }
+
+/// What links to the provider is given back later, bit by bit.
+const REMOVE: &[&str] = &[
+    "DELETE FROM idp WHERE instance = $1 AND id = $2",
+    "INSERT INTO idp_removed (instance, id) VALUES ($1, $2) ON CONFLICT (instance, id) DO NOTHING",
+];
 
 fn row([instance, id]: [Value; 2], head: &Head, provider: &Provider) -> Statement {
     Statement::new(

@@ -12,7 +12,7 @@ use domain::{
     },
 };
 
-use super::{token, totp, username};
+use super::{idp_link, token, totp, username};
 use crate::{
     change::{Head, Stored},
     commit::{Statement, Value},
@@ -26,6 +26,7 @@ mod part {
     pub(super) const OTPS: i64 = 1 << 1;
     pub(super) const TOTPS: i64 = 1 << 2;
     pub(super) const USERNAMES: i64 = 1 << 3;
+    pub(super) const IDP_LINKS: i64 = 1 << 4;
 }
 
 /// A registration that waits is forgotten this long after its code expired.
@@ -60,6 +61,9 @@ impl Stored for User {
         if parts & part::USERNAMES != 0 {
             person.usernames = username::of_user(snapshot, instance, id).await?;
         }
+        if parts & part::IDP_LINKS != 0 {
+            person.idp_links = idp_link::of_user(snapshot, instance, id).await?;
+        }
         Ok((head, Self::Present(Box::new(person))))
     }
 
@@ -80,13 +84,19 @@ impl Stored for User {
         let Some(person) = self.person() else {
             return Vec::new();
         };
-        let named = events.iter().filter_map(|event| match event {
-            Event::UsernameAdded { id, .. } => person.usernames.iter().find(|own| own.id == *id),
+        let key = || [instance.shared().into(), id.shared().into()];
+        let claimed = events.iter().filter_map(|event| match event {
+            Event::UsernameAdded { id, .. } => {
+                let own = person.usernames.iter().find(|own| own.id == *id);
+                own.map(|own| username::claim(key(), &person.org, own))
+            }
+            Event::IdpLinkAdded { id, .. } => {
+                let link = person.idp_links.iter().find(|link| link.id == *id);
+                link.map(|link| idp_link::claim(key(), link))
+            }
             _ => None,
         });
-        named
-            .map(|own| username::claim([instance.shared().into(), id.shared().into()], &person.org, own))
-            .collect()
+        claimed.collect()
     }
 
     fn parts(&self) -> i64 {
@@ -98,6 +108,7 @@ impl Stored for User {
             (part::OTPS, person.otps.is_empty()),
             (part::TOTPS, person.totps.is_empty()),
             (part::USERNAMES, person.usernames.is_empty()),
+            (part::IDP_LINKS, person.idp_links.is_empty()),
         ];
         let bits = has.iter().filter(|(_, empty)| !empty).map(|(bit, _)| bit);
         bits.sum()
@@ -132,6 +143,9 @@ impl Stored for User {
                 .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
             person
                 .usernames
+                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+            person
+                .idp_links
                 .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
             person.memberships.sort_by_key(|m| scope_name(&m.scope));
         }
@@ -211,7 +225,9 @@ fn touches_profile(event: &Event) -> bool {
         | Event::TotpVerified { .. }
         | Event::TotpRemoved { .. }
         | Event::UsernameAdded { .. }
-        | Event::UsernameRemoved { .. } => false,
+        | Event::UsernameRemoved { .. }
+        | Event::IdpLinkAdded { .. }
+        | Event::IdpLinkRemoved { .. } => false,
     }
 }
 
@@ -268,6 +284,7 @@ fn event_rows(
         }
         Event::TokenRemoved { id: token } => rows.push(token::delete(instance, token)),
         Event::UsernameRemoved { id: name } => rows.push(username::release(key(), name)),
+        Event::IdpLinkRemoved { id: link } => rows.push(idp_link::release(key(), link)),
         _ => {}
     }
 }
@@ -277,6 +294,7 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM otp_factor WHERE instance = $1 AND user_id = $2",
     "DELETE FROM totp_factor WHERE instance = $1 AND user_id = $2",
     "DELETE FROM username WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM idp_link WHERE instance = $1 AND user_id = $2",
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
     "DELETE FROM token WHERE instance = $1 AND user_id = $2",
     "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",

@@ -2,10 +2,10 @@
 
 use domain::{
     access::{Role, Scope},
-    base::{FactorId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
+    base::{FactorId, IdpId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
     code::{Digest, GuessBudget},
     user::{
-        Channel, Command, Destination, EmailAddress, Event, NameScope, Proof, SealedSecret, TotpAttempt, User, Username,
+        Channel, Command, Destination, EmailAddress, Event, ExternalUser, NameScope, Proof, SealedSecret, TotpAttempt, User, Username,
     },
 };
 use store::{Param, Statement, Store, read};
@@ -178,6 +178,10 @@ fn some_name_scope(dice: &SeededEntropy) -> NameScope {
     if dice.below(2) == 0 { NameScope::Instance } else { NameScope::Org }
 }
 
+fn some_idp(dice: &SeededEntropy) -> IdpId {
+    IdpId::from_trusted(&format!("idp-{}", dice.below(3)))
+}
+
 /// The oldest name that the user has.
 fn some_name(user: &User) -> UsernameId {
     let first = user.person().and_then(|p| p.usernames.first());
@@ -201,7 +205,7 @@ fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
     let factor = some_factor(dice, user).unwrap_or_else(|| fresh.clone());
     let token = TokenId::from_trusted(&format!("token-{n}"));
     let some_attempt = attempt(u8::try_from(dice.below(2) + 1).unwrap());
-    match dice.below(27) {
+    match dice.below(30) {
         0 | 1 => create(),
         2 => Command::SetData(data(&format!("{n}"))),
         3 => Command::Deactivate,
@@ -223,6 +227,8 @@ fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
         24 => Command::RemoveUsername(some_name(user)),
         25 => Command::StartTotp { id: fresh, secret: SealedSecret::new("sealed"), expires: NOW + Span::seconds(100) },
         26 => some_totp(dice, user),
+        27 | 28 => Command::AddIdpLink { id: fresh, idp: some_idp(dice), user: ExternalUser::from_trusted(&format!("ada-{n}"), "Ada") },
+        29 => Command::RemoveIdpLinks(some_idp(dice)),
         _ => Command::AddToken { id: token, digest: Digest([3; 32]), expires: Timestamp(i64::MAX), existing: 0 },
     }
 }
