@@ -911,6 +911,21 @@ async fn a_deleted_or_locked_user_can_no_longer_call() {
 // --- usernames and apps -----------------------------------------------------------------------
 
 #[tokio::test]
+async fn users_are_found_by_their_names() {
+    let (_, mut api, one) = start().await;
+    let two = api.create(NewUser::default()).await.unwrap().id;
+    let (ada, bea) = (format!("Ada{:x}", random()), format!("bea{:x}", random()));
+    api.add_name(&one, &ada, false).await.unwrap();
+    api.add_name(&two, &bea, true).await.unwrap();
+    let names = [ada.to_uppercase(), bea];
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(api.find(&names, 10).await.unwrap(), (vec![one.clone(), two], 2));
+    assert_eq!(api.find(&names, 1).await.unwrap(), (vec![one], 2));
+    assert_eq!(api.find(&["nobody at all"], 10).await.unwrap(), (Vec::new(), 0));
+    invalid(api.find(&names, 1001).await, "limit");
+}
+
+#[tokio::test]
 async fn names_are_several_and_nobody_elses() {
     let (_, mut api, user) = start().await;
     let other = api.create(NewUser::default()).await.unwrap().id;

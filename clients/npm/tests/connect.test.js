@@ -104,6 +104,10 @@ for (const [name, transport] of Object.entries(transports)) {
     const username = `gigi-${id}`;
     const { usernameId } = await client.addUsername({ id, username: { username, isOrganizationSpecific: true } });
     const { totpId, uri, secret } = await client.startTOTPRegistration({ id });
+    const found = await client.searchUsers({
+      filters: [{ Filter: { case: "usernameFilter", value: { username: username.toUpperCase() } } }],
+    });
+    assert.deepEqual([found.details.totalResult, found.result.map((it) => it.details.id)], [1n, [id]]);
     assert.match(uri, new RegExp(`^otpauth://totp/[^:]+:${username}`));
     await refused(client.verifyTOTPRegistration({ id, totpId, code: otherCode(totp(secret)) }), Code.InvalidArgument, "EVENT-8isk2");
     await client.verifyTOTPRegistration({ id, totpId, code: totp(secret) });

@@ -50,6 +50,8 @@ test("generation 2024-06: an app is registered and a name is given", async () =>
   const userId = await fresh(api);
   const username = `gigi-${userId}`;
   const { usernameId } = await api.addUsername({ userId, username: { username } });
+  const found = await api.listUsers({ queries: [{ usernameQuery: { username: username.toUpperCase() } }] });
+  assert.deepEqual([found.details.totalResult, found.result.map((it) => it.userId)], [1, [userId]]);
   const { totpId, secret } = await api.startTOTPRegistration({ userId });
   await api.verifyTOTPRegistration({ userId, totpId, code: totp(secret) });
   const { authenticators } = (await api.getUserByID({ userId })).user;

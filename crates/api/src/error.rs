@@ -58,6 +58,7 @@ ops! {
     UnlockUser,
     DeactivateUser,
     ActivateUser,
+    SearchUsers,
     CreateUserSchema,
     PatchUserSchema,
     DeactivateUserSchema,

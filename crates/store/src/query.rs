@@ -2,7 +2,7 @@
 
 use crate::{
     commit::Value,
-    db::{Param, Row, Snapshot},
+    db::{Row, Snapshot},
     error::Result,
 };
 
@@ -32,6 +32,19 @@ pub enum TextMatch {
     EndsWith,
     /// Ends with it but for case.
     EndsWithIgnoreCase,
+}
+
+impl TextMatch {
+    /// The same comparison with regard to case, for texts that are kept and asked for in one form.
+    #[must_use]
+    pub const fn minding_case(self) -> Self {
+        match self {
+            Self::Equals | Self::EqualsIgnoreCase => Self::Equals,
+            Self::StartsWith | Self::StartsWithIgnoreCase => Self::StartsWith,
+            Self::Contains | Self::ContainsIgnoreCase => Self::Contains,
+            Self::EndsWith | Self::EndsWithIgnoreCase => Self::EndsWith,
+        }
+    }
 }
 
 /// Several filters, or the opposite of one, or one of the kind `F`.
@@ -82,6 +95,17 @@ impl Query {
         self.params.push(value.into());
         self.sql.push('$');
         self.sql.push_str(&self.params.len().to_string());
+        self
+    }
+
+    /// Binds values as a list, with commas between them.
+    pub(crate) fn list(&mut self, values: impl IntoIterator<Item = impl Into<Value>>) -> &mut Self {
+        for (place, value) in values.into_iter().enumerate() {
+            if place > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
         self
     }
 
@@ -142,6 +166,7 @@ impl Query {
                     .bind(text)
                     .push(") > 0");
             }
+            M::EndsWith | M::EndsWithIgnoreCase if text.is_empty() => _ = self.push("TRUE"),
             M::EndsWith | M::EndsWithIgnoreCase => {
                 let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
                 self.push("(length(").push(column).push(") >= ").bind(length);
@@ -171,8 +196,7 @@ impl Query {
         snapshot: &mut Snapshot,
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        let params: Vec<Param<'_>> = self.params.iter().map(Param::from).collect();
-        snapshot.all_built(&self.sql, &params, each).await
+        snapshot.all_built(&self.sql, &self.params, each).await
     }
 }
 

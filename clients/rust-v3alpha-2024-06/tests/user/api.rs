@@ -5,7 +5,7 @@ use serde_json::Value;
 use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use zitadel::api::zitadel::object::v2::{Details, Organization, organization};
+use zitadel::api::zitadel::object::v2::{Details, ListQuery, Organization, TextQueryMethod, organization};
 pub use zitadel::api::zitadel::user::v3alpha::resend_contact_email_code_request::Verification as ResendEmail;
 pub use zitadel::api::zitadel::user::v3alpha::resend_contact_phone_code_request::Verification as ResendPhone;
 pub use zitadel::api::zitadel::user::v3alpha::set_email::Verification as EmailMode;
@@ -350,6 +350,36 @@ impl Api {
         let answer = self.client.remove_username(request).await?;
         self.filled(answer.into_inner().details);
         Ok(())
+    }
+
+    /// Ids of the users who have one of these names, and how many there are; at most `limit`, by creation.
+    pub async fn find(&mut self, names: &[&str], limit: u32) -> Result<(Vec<String>, u64), Status> {
+        use search_query::Query;
+        let one = |name: &&str| SearchQuery {
+            query: Some(Query::UsernameQuery(UsernameQuery {
+                username: (*name).to_owned(),
+                method: TextQueryMethod::Equals.into(),
+                is_organization_specific: false,
+            })),
+        };
+        let any = OrQuery {
+            queries: names.iter().map(one).collect(),
+        };
+        let request = ListUsersRequest {
+            query: Some(ListQuery {
+                offset: 0,
+                limit,
+                asc: true,
+            }),
+            sorting_column: FieldName::CreationDate.into(),
+            queries: vec![SearchQuery {
+                query: Some(Query::OrQuery(any)),
+            }],
+        };
+        let answer = self.client.list_users(request).await?.into_inner();
+        assert_eq!(answer.sorting_column, i32::from(FieldName::CreationDate));
+        let ids = answer.result.into_iter().map(|user| user.user_id);
+        Ok((ids.collect(), answer.details.expect("details").total_result))
     }
 
     /// Starts the registration of an app; answers its id, key URI and secret.

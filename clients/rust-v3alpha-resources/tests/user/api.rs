@@ -6,7 +6,7 @@ use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use zitadel::api::zitadel::object::v3alpha::{Organization, OwnerType, organization};
-use zitadel::api::zitadel::resources::object::v3alpha::Details;
+use zitadel::api::zitadel::resources::object::v3alpha::{Details, SearchQuery, TextFilterMethod};
 pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_email_code_request::Verification as ResendEmail;
 pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_phone_code_request::Verification as ResendPhone;
 pub use zitadel::api::zitadel::resources::user::v3alpha::set_email::Verification as EmailMode;
@@ -408,6 +408,38 @@ impl Api {
         let answer = self.client.remove_username(request).await?;
         self.filled(answer.into_inner().details, user);
         Ok(())
+    }
+
+    /// Ids of the users who have one of these names, and how many there are; at most `limit`, by creation.
+    pub async fn find(&mut self, names: &[&str], limit: u32) -> Result<(Vec<String>, u64), Status> {
+        use search_filter::Filter;
+        let one = |name: &&str| SearchFilter {
+            filter: Some(Filter::UsernameFilter(UsernameFilter {
+                username: (*name).to_owned(),
+                method: TextFilterMethod::Equals.into(),
+                is_organization_specific: false,
+            })),
+        };
+        let any = OrFilter {
+            queries: names.iter().map(one).collect(),
+        };
+        let request = SearchUsersRequest {
+            instance: None,
+            query: Some(SearchQuery {
+                offset: 0,
+                limit,
+                desc: false,
+            }),
+            sorting_column: FieldName::CreationDate.into(),
+            filters: vec![SearchFilter {
+                filter: Some(Filter::OrFilter(any)),
+            }],
+        };
+        let answer = self.client.search_users(request).await?.into_inner();
+        let details = answer.details.expect("details");
+        assert_eq!(details.applied_limit, u64::from(limit));
+        let ids = answer.result.into_iter().map(|user| user.details.expect("details").id);
+        Ok((ids.collect(), details.total_result))
     }
 
     /// Starts the registration of an app; answers its id, key URI and secret.

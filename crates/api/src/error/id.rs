@@ -48,6 +48,7 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::DeleteUserSchema
         | Op::GetUserSchema
         | Op::SearchUserSchemas
+        | Op::SearchUsers
         | Op::VerifyMyEmail
         | Op::VerifyMyPhone
         | Op::ResendMyPhone

@@ -3,26 +3,42 @@
 use app::{
     Target,
     user::{
-        self, NewUser, Transition,
+        self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
-        idp_link, otp, totp, username,
+        idp_link, otp, search as find, totp, username,
     },
 };
 use domain::user::Channel;
 use proto::{
     rpc::Status,
-    zitadel::user::v3alpha::{self as wire, UserService},
+    zitadel::{
+        object::v2beta::ListDetails,
+        user::v3alpha::{self as wire, UserService},
+    },
 };
 
 use super::{
     Users, answer, changed_of, data, details_2024, factor_id, idp_id, org_v2, patch, revealed, schema_id,
+    search::{generation_2024 as filters, page},
     shapes::generation_2024::{self as shapes, For},
-    user_id, username_id,
+    timestamp, user_id, username_id,
 };
 use crate::{call::Call, error::Op};
 
 fn target_of(id: &str) -> app::Result<Target> {
     user_id(id).map(Target::of)
+}
+
+fn shown(view: &UserView) -> wire::User {
+    wire::User {
+        user_id: view.id.to_string(),
+        details: details_2024(&changed_of(view)),
+        authenticators: shapes::authenticators_of(view),
+        contact: shapes::contact_of(&view.person),
+        state: shapes::state_of(&view.person),
+        schema: shapes::schema_of(view.schema.as_ref()),
+        data: shapes::data_of(&view.person),
+    }
 }
 
 impl UserService<Call> for Users {
@@ -63,16 +79,34 @@ impl UserService<Call> for Users {
         let caller = call.caller()?;
         answer(&call, Op::GetUser, async {
             let view = user::get(&self.ctx, caller, &target_of(&req.user_id)?).await?;
-            let user = wire::User {
-                user_id: view.id.to_string(),
-                details: details_2024(&changed_of(&view)),
-                authenticators: shapes::authenticators_of(&view),
-                contact: shapes::contact_of(&view.person),
-                state: shapes::state_of(&view.person),
-                schema: shapes::schema_of(view.schema.as_ref()),
-                data: shapes::data_of(&view.person),
-            };
-            Ok(wire::GetUserByIdResponse { user: Some(user) })
+            Ok(wire::GetUserByIdResponse {
+                user: Some(shown(&view)),
+            })
+        })
+        .await
+    }
+
+    async fn list_users(
+        &self,
+        call: Call,
+        req: wire::ListUsersRequest,
+    ) -> Result<wire::ListUsersResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SearchUsers, async {
+            let query = req.query.unwrap_or_default();
+            let page = page(query.offset, query.limit, !query.asc)?;
+            let filter = filters::all(&self.ctx, req.queries)?;
+            let column = wire::FieldName::try_from(req.sorting_column).unwrap_or_default();
+            let found = find::search(&self.ctx, caller, &filter, filters::sort(column), page).await?;
+            Ok(wire::ListUsersResponse {
+                details: Some(ListDetails {
+                    total_result: found.total.unsigned_abs(),
+                    processed_sequence: 0,
+                    timestamp: timestamp(found.at),
+                }),
+                sorting_column: column.into(),
+                result: found.users.iter().map(shown).collect(),
+            })
         })
         .await
     }

@@ -4,24 +4,39 @@ use app::{
     Error, Target,
     error::Invalid,
     user::{
-        self, NewUser, Transition,
+        self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
-        idp_link, otp, totp, username,
+        idp_link, otp, search as find, totp, username,
     },
 };
 use domain::user::Channel;
 use proto::{
     rpc::Status,
-    zitadel::resources::user::v3alpha::{self as wire, ZitadelUsers},
+    zitadel::resources::{
+        object::v3alpha::ListDetails,
+        user::v3alpha::{self as wire, ZitadelUsers},
+    },
 };
 
 use super::{
     Users, answer, changed_of, data, details, factor_id, id, idp_id, in_instance, org_v3, patch, revealed,
     schema_id,
+    search::{page, resources as filters},
     shapes::resources::{self as shapes, For},
-    target, user_id, username_id,
+    target, timestamp, user_id, username_id,
 };
 use crate::{call::Call, error::Op};
+
+fn shown(view: &UserView) -> wire::GetUser {
+    wire::GetUser {
+        details: details(&changed_of(view)),
+        schema: shapes::schema_of(view.schema.as_ref()),
+        data: shapes::data_of(&view.person),
+        contact: shapes::contact_of(&view.person),
+        authenticators: shapes::authenticators_of(view),
+        state: shapes::state_of(&view.person),
+    }
+}
 
 impl ZitadelUsers<Call> for Users {
     async fn create_user(
@@ -59,15 +74,34 @@ impl ZitadelUsers<Call> for Users {
         answer(&call, Op::GetUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let view = user::get(&self.ctx, caller, &Target::of(id(&req.id)?)).await?;
-            let user = wire::GetUser {
-                details: details(&changed_of(&view)),
-                schema: shapes::schema_of(view.schema.as_ref()),
-                data: shapes::data_of(&view.person),
-                contact: shapes::contact_of(&view.person),
-                authenticators: shapes::authenticators_of(&view),
-                state: shapes::state_of(&view.person),
-            };
-            Ok(wire::GetUserResponse { user: Some(user) })
+            Ok(wire::GetUserResponse {
+                user: Some(shown(&view)),
+            })
+        })
+        .await
+    }
+
+    async fn search_users(
+        &self,
+        call: Call,
+        req: wire::SearchUsersRequest,
+    ) -> Result<wire::SearchUsersResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SearchUsers, async {
+            in_instance(self, &call, req.instance.as_ref())?;
+            let query = req.query.unwrap_or_default();
+            let page = page(query.offset, query.limit, query.desc)?;
+            let filter = filters::all(&self.ctx, req.filters)?;
+            let column = wire::FieldName::try_from(req.sorting_column).unwrap_or_default();
+            let found = find::search(&self.ctx, caller, &filter, filters::sort(column), page).await?;
+            Ok(wire::SearchUsersResponse {
+                details: Some(ListDetails {
+                    applied_limit: page.limit.unsigned_abs(),
+                    total_result: found.total.unsigned_abs(),
+                    timestamp: timestamp(found.at),
+                }),
+                result: found.users.iter().map(shown).collect(),
+            })
         })
         .await
     }

@@ -3,6 +3,7 @@
 mod generation_2024;
 mod generation_resources;
 mod schema;
+mod search;
 mod shapes;
 mod token;
 

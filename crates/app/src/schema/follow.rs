@@ -76,7 +76,21 @@ pub(crate) async fn look(
         return Ok(None);
     };
     let (_, schema) = UserSchema::load(snapshot, instance, &follows.id).await?;
-    let Some(content) = schema.content() else {
+    look_by(ctx, instance, schema.content(), person, sides).await
+}
+
+/// As [`look`], with the content of the schema at hand.
+pub(crate) async fn look_by(
+    ctx: &Ctx,
+    instance: &InstanceId,
+    content: Option<&Content>,
+    person: &mut Person,
+    sides: &[Side],
+) -> Result<Option<Followed>> {
+    let Some(follows) = &person.schema else {
+        return Ok(None);
+    };
+    let Some(content) = content else {
         // A schema with users is never removed; should it be gone, nothing says who may read these data.
         person.data.clear();
         return Ok(None);

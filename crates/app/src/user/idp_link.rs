@@ -101,6 +101,11 @@ pub(crate) async fn shown(
         return Ok(Vec::new());
     }
     let providers = read::idp_link::providers_of(snapshot, instance, user).await?;
+    Ok(named(person, &providers))
+}
+
+/// As [`shown`], with the names of all providers that may be needed at hand.
+pub(crate) fn named(person: &Person, providers: &[(IdpId, String)]) -> Vec<ShownLink> {
     let show = |link: &IdpLink| {
         let (_, name) = providers.iter().find(|(idp, _)| *idp == link.idp)?;
         Some(ShownLink {
@@ -108,7 +113,7 @@ pub(crate) async fn shown(
             idp_name: name.clone(),
         })
     };
-    Ok(person.idp_links.iter().filter_map(show).collect())
+    person.idp_links.iter().filter_map(show).collect()
 }
 
 /// Gives back links to providers that were removed, and with them what is personal; answers how many users were touched.

@@ -4,6 +4,7 @@ pub mod code;
 pub mod contact;
 pub mod idp_link;
 pub mod otp;
+pub mod search;
 pub mod token;
 pub mod totp;
 pub mod username;

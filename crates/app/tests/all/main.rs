@@ -19,6 +19,7 @@ mod limits;
 mod never_panics;
 mod otp;
 mod race;
+mod search;
 mod token;
 mod totp;
 mod username;

@@ -703,6 +703,19 @@ fn providers() -> Vec<Case> {
     cases
 }
 
+fn searches() -> Vec<Case> {
+    let by_id = |name: &str| json!([{name: {"id": "$user"}}]);
+    let details = json!({"totalResult": "1", "appliedLimit": "100", "timestamp": "$any"});
+    let old_details = json!({"totalResult": "1", "timestamp": "$any"});
+    vec![
+        plain(&format!("{NEW}/SearchUsers"), "by id", json!({"filters": by_id("userIdFilter")})).with_answer(
+            json!({"details": details, "result": [{"details": {"id": "$user"}, "state": "USER_STATE_ACTIVE"}]}),
+        ),
+        plain(&format!("{OLD}/ListUsers"), "by id", json!({"queries": by_id("userIdQuery")}))
+            .with_answer(json!({"details": old_details, "result": [{"userId": "$user", "state": "USER_STATE_ACTIVE"}]})),
+    ]
+}
+
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
     let twins = users()
@@ -719,5 +732,6 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(inbox())
         .chain(schemas())
         .chain(providers())
+        .chain(searches())
         .collect()
 }

@@ -21,5 +21,6 @@ mod principals;
 mod provider;
 mod race;
 mod schema;
+mod search;
 mod success;
 mod unserved;

@@ -147,18 +147,15 @@ impl Snapshot {
         self.0.all(sql, params, each)
     }
 
-    /// As [`Self::all`], for a query that was put together from the parts of [`crate::query`].
-    #[allow(
-        clippy::unused_async,
-        reason = "the embedded database answers at once, a database server does not"
-    )]
+    /// As [`Self::all`], for a query that was put together from the parts of [`crate::query`]. It may take long: it runs
+    /// beside the requests, and giving up on the future ends it.
     pub(crate) async fn all_built<T>(
         &mut self,
         sql: &str,
-        params: &[Param<'_>],
+        params: &[Value],
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        self.0.all_built(sql, params, each)
+        self.0.all_built(sql, params, each).await
     }
 
     /// The first row of a query, if there is one.

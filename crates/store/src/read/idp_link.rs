@@ -9,6 +9,7 @@ use crate::{
     commit::{Statement, Value},
     db::{Row, Snapshot},
     error::Result,
+    query::Query,
 };
 
 /// The links of a user, oldest first.
@@ -24,7 +25,11 @@ pub(super) async fn of_user(
         .await
 }
 
-fn link(row: &Row<'_>) -> Result<IdpLink> {
+/// The columns of [`link`], and whose it is.
+pub(super) const OF_MANY: &str =
+    "SELECT id, idp, external_id, external_name, added_at, user_id FROM idp_link WHERE instance = ";
+
+pub(super) fn link(row: &Row<'_>) -> Result<IdpLink> {
     Ok(IdpLink {
         id: FactorId::from_trusted(row.text(0)?),
         idp: IdpId::from_trusted(row.text(1)?),
@@ -69,6 +74,25 @@ pub async fn providers_of(
                WHERE l.instance = $1 AND l.user_id = $2";
     snapshot
         .all(sql, &[instance.as_str().into(), user.as_str().into()], |row| {
+            Ok((IdpId::from_trusted(row.text(0)?), row.text(1)?.to_owned()))
+        })
+        .await
+}
+
+/// The names of providers, but for those that were removed.
+pub async fn provider_names(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    ids: &[IdpId],
+) -> Result<Vec<(IdpId, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Query::new("SELECT p.id, p.name FROM idp p WHERE p.instance = ");
+    query.bind(instance.shared()).push(" AND p.id IN (");
+    query.list(ids.iter().map(IdpId::shared)).push(")");
+    query
+        .all(snapshot, |row| {
             Ok((IdpId::from_trusted(row.text(0)?), row.text(1)?.to_owned()))
         })
         .await

@@ -8,4 +8,5 @@ pub mod token;
 mod totp;
 pub mod user;
 pub mod user_schema;
+pub mod user_search;
 mod username;

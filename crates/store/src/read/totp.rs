@@ -24,7 +24,11 @@ pub(super) async fn of_user(
         .await
 }
 
-fn factor(row: &Row<'_>) -> Result<TotpFactor> {
+/// The columns of [`factor`], and whose it is.
+pub(super) const OF_MANY: &str =
+    "SELECT id, secret, last_step, stale_at, added_at, user_id FROM totp_factor WHERE instance = ";
+
+pub(super) fn factor(row: &Row<'_>) -> Result<TotpFactor> {
     let proof = match (row.opt_int(2)?, row.opt_int(3)?) {
         (None, Some(expires)) => TotpProof::Pending {
             expires: Timestamp(expires),

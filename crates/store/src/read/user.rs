@@ -1,6 +1,6 @@
 //! The state row of a user, its factors and its roles.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     access::{Role, Scope},
@@ -18,6 +18,7 @@ use crate::{
     commit::{Statement, Value},
     db::{Param, Row, Snapshot},
     error::{Error, Result},
+    query::Query,
 };
 
 /// Tables that hold rows of a user beside its state row; see [`Stored::parts`].
@@ -72,7 +73,7 @@ impl Stored for User {
         if events.iter().any(touches_profile)
             && let Some(person) = self.person()
         {
-            rows.push(profile_row(instance, id, person));
+            rows.push(profile_row(instance, id, head, person));
         }
         for event in events {
             event_rows(self, instance, id, head, event, &mut rows);
@@ -135,19 +136,7 @@ impl Stored for User {
 
     fn in_order(mut self) -> Self {
         if let Self::Present(person) = &mut self {
-            person
-                .otps
-                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
-            person
-                .totps
-                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
-            person
-                .usernames
-                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
-            person
-                .idp_links
-                .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
-            person.memberships.sort_by_key(|m| scope_name(&m.scope));
+            in_order(person);
         }
         self
     }
@@ -167,13 +156,15 @@ pub async fn memberships(
 ) -> Result<Vec<Membership>> {
     let sql = "SELECT org, roles FROM membership WHERE instance = $1 AND user_id = $2 ORDER BY org";
     snapshot
-        .all(sql, &[instance.as_str().into(), user.as_str().into()], |row| {
-            Ok(Membership {
-                scope: scope(row.text(0)?),
-                roles: roles(row.text(1)?)?,
-            })
-        })
+        .all(sql, &[instance.as_str().into(), user.as_str().into()], membership)
         .await
+}
+
+fn membership(row: &Row<'_>) -> Result<Membership> {
+    Ok(Membership {
+        scope: scope(row.text(0)?),
+        roles: roles(row.text(1)?)?,
+    })
 }
 
 /// Users with registrations that are to be forgotten, oldest first, at most `most`.
@@ -339,17 +330,18 @@ pub(crate) fn roles(names: &str) -> Result<Vec<Role>> {
     names.split(' ').map(role).collect()
 }
 
-fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement {
+fn profile_row(instance: &InstanceId, id: &UserId, head: &Head, person: &Person) -> Statement {
     let (phone, email) = (person.phone.as_ref(), person.email.as_ref());
     Statement::new(
         "INSERT INTO users (instance, id, org, kind, active, locked, schema, data,
-             phone, phone_verified, phone_code, email, email_verified, email_code, schema_revision)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             phone, phone_verified, phone_code, email, email_verified, email_code, schema_revision,
+             email_key, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (instance, id) DO UPDATE SET org = excluded.org, kind = excluded.kind,
              active = excluded.active, locked = excluded.locked, schema = excluded.schema, data = excluded.data,
              phone = excluded.phone, phone_verified = excluded.phone_verified, phone_code = excluded.phone_code,
              email = excluded.email, email_verified = excluded.email_verified, email_code = excluded.email_code,
-             schema_revision = excluded.schema_revision",
+             schema_revision = excluded.schema_revision, email_key = excluded.email_key",
         [
             instance.shared().into(),
             id.shared().into(),
@@ -366,6 +358,8 @@ fn profile_row(instance: &InstanceId, id: &UserId, person: &Person) -> Statement
             email.is_some_and(|c| c.verified).into(),
             email.and_then(|c| c.code.as_ref()).map(json).into(),
             person.schema.as_ref().map(|s| i64::from(s.revision)).into(),
+            email.map(|c| c.destination.canonical()).into(),
+            head.created.into(),
         ],
     )
 }
@@ -415,6 +409,109 @@ fn channel_name(channel: Channel) -> &'static str {
         Channel::Sms => "sms",
         Channel::Email => "email",
     }
+}
+
+/// Users by their ids, with a number of statements that does not depend on how many they are.
+pub(super) async fn by_ids(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, (Head, Person)>> {
+    let rows = of_many(snapshot, PROFILES, "u.id", (instance, ids), |row| {
+        Ok((UserId::from_trusted(row.text(17)?), profile(row)?))
+    })
+    .await?;
+    let mut people = HashMap::with_capacity(rows.len());
+    let mut parts = 0;
+    for (id, (head, person, has)) in rows {
+        parts |= has;
+        people.extend(person.map(|person| (id, (head, person))));
+    }
+    let ids: Vec<UserId> = people.keys().cloned().collect();
+    let whose = (instance, ids.as_slice());
+    if parts & part::OTPS != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(5)?), otp_factor(row)?));
+        let all = of_many(snapshot, OTPS, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, otp| person.otps.push(otp));
+    }
+    if parts & part::ROLES != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(2)?), membership(row)?));
+        let all = of_many(snapshot, MEMBERSHIPS, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, held| person.memberships.push(held));
+    }
+    if parts & part::TOTPS != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(5)?), totp::factor(row)?));
+        let all = of_many(snapshot, totp::OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, totp| person.totps.push(totp));
+    }
+    if parts & part::USERNAMES != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(5)?), username::own_name(row)?));
+        let all = of_many(snapshot, username::OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, name| person.usernames.push(name));
+    }
+    if parts & part::IDP_LINKS != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(5)?), idp_link::link(row)?));
+        let all = of_many(snapshot, idp_link::OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, link| person.idp_links.push(link));
+    }
+    for (_, person) in people.values_mut() {
+        in_order(person);
+    }
+    Ok(people)
+}
+
+const PROFILES: &str = "SELECT s.seq, s.created_at, s.changed_at, u.org, u.kind, u.active, u.locked, u.schema, u.data,
+        u.phone, u.phone_verified, u.phone_code, u.email, u.email_verified, u.email_code, u.schema_revision, s.parts, u.id
+    FROM users u JOIN stream s ON s.instance = u.instance AND s.kind = 'user' AND s.id = u.id WHERE u.instance = ";
+const OTPS: &str =
+    "SELECT id, channel, destination, code, added_at, user_id FROM otp_factor WHERE instance = ";
+const MEMBERSHIPS: &str = "SELECT org, roles, user_id FROM membership WHERE instance = ";
+
+/// The rows of many users out of one table.
+async fn of_many<T>(
+    snapshot: &mut Snapshot,
+    select: &'static str,
+    column: &'static str,
+    (instance, ids): (&InstanceId, &[UserId]),
+    each: impl FnMut(&Row<'_>) -> Result<T> + Send,
+) -> Result<Vec<T>> {
+    let mut query = Query::new(select);
+    query
+        .bind(instance.shared())
+        .push(" AND ")
+        .push(column)
+        .push(" IN (");
+    query.list(ids.iter().map(UserId::shared)).push(")");
+    query.all(snapshot, each).await
+}
+
+fn hand_out<T>(
+    people: &mut HashMap<UserId, (Head, Person)>,
+    parts: Vec<(UserId, T)>,
+    give: impl Fn(&mut Person, T),
+) {
+    for (id, part) in parts {
+        if let Some((_, person)) = people.get_mut(&id) {
+            give(person, part);
+        }
+    }
+}
+
+/// Lists in the order in which they are read one by one.
+fn in_order(person: &mut Person) {
+    person
+        .otps
+        .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+    person
+        .totps
+        .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+    person
+        .usernames
+        .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+    person
+        .idp_links
+        .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+    person.memberships.sort_by_key(|m| scope_name(&m.scope));
 }
 
 /// A user's row; the last number says which further tables hold something of the user.

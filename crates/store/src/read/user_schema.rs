@@ -1,5 +1,7 @@
 //! User schemas: the state row, who holds a type, and searching.
 
+use std::collections::HashMap;
+
 use domain::{
     base::{InstanceId, SchemaId, Timestamp},
     user_schema::{Authenticator, Content, Event, TypeName, UserSchema},
@@ -151,6 +153,29 @@ pub enum SortBy {
     State,
     /// The revision.
     Revision,
+}
+
+/// Schemas by their ids; those that are not there are left out.
+pub async fn by_ids(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    ids: &[SchemaId],
+) -> Result<HashMap<SchemaId, Content>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut query = Query::new(
+        "SELECT 0, 0, 0, u.type, u.schema, u.authenticators, u.active, u.revision, u.id
+         FROM user_schema u WHERE u.instance = ",
+    );
+    query.bind(instance.shared()).push(" AND u.id IN (");
+    query.list(ids.iter().map(SchemaId::shared)).push(")");
+    let found = query
+        .all(snapshot, |row| {
+            Ok((SchemaId::from_trusted(row.text(8)?), content(row)?))
+        })
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Schemas that match, and how many do in all.

@@ -24,7 +24,11 @@ pub(super) async fn of_user(
         .await
 }
 
-fn own_name(row: &Row<'_>) -> Result<OwnName> {
+/// The columns of [`own_name`], and whose it is.
+pub(super) const OF_MANY: &str =
+    "SELECT id, scope, canonical, name, added_at, user_id FROM username WHERE instance = ";
+
+pub(super) fn own_name(row: &Row<'_>) -> Result<OwnName> {
     let scope = match row.text(1)? {
         "" => NameScope::Instance,
         _ => NameScope::Org,

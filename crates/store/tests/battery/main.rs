@@ -16,6 +16,7 @@ macro_rules! battery {
         mod log;
         mod outbox;
         mod queue;
+        mod user_search;
     };
 }
 

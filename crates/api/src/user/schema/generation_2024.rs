@@ -14,11 +14,15 @@ use proto::{
     },
 };
 
-use super::{Budget, id, new_schema, numbers_of, page, schema_patch, state_filter};
+use super::{id, new_schema, numbers_of, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{Users, answer, text_match, timestamp},
+    user::{
+        Users, answer,
+        search::{Budget, page},
+        text_match, timestamp,
+    },
 };
 
 #[expect(

@@ -17,11 +17,15 @@ use proto::{
     },
 };
 
-use super::{Budget, id, new_schema, numbers_of, page, schema_patch, state_filter};
+use super::{id, new_schema, numbers_of, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{Users, answer, in_instance, text_match, timestamp},
+    user::{
+        Users, answer, in_instance,
+        search::{Budget, page},
+        text_match, timestamp,
+    },
 };
 
 #[expect(

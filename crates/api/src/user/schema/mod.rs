@@ -6,22 +6,13 @@ mod generation_resources;
 use app::{
     Error,
     error::Invalid,
-    schema::{Filter, Leaf, NewSchema, Page, SchemaPatch},
+    schema::{Filter, Leaf, NewSchema, SchemaPatch},
 };
 use domain::{
     base::SchemaId,
     user_schema::{Authenticator, TypeName},
 };
 use proto::wkt;
-
-/// Rows that are given when nothing is said.
-const DEFAULT_LIMIT: u32 = 100;
-/// Rows that are given at most.
-const MAX_LIMIT: u32 = 1000;
-/// How deep filters may nest.
-const MAX_NESTING: usize = 20;
-/// Filters of one search.
-const MAX_FILTERS: usize = 500;
 
 fn id(text: &str) -> app::Result<SchemaId> {
     SchemaId::parse(text).map_err(|_| Error::invalid("id", Invalid::Id))
@@ -77,41 +68,6 @@ fn schema_patch(
         schema: schema.map(Into::into),
         authenticators: authenticators(numbers)?,
     })
-}
-
-fn page(offset: u64, limit: u32, descending: bool) -> app::Result<Page> {
-    let limit = match limit {
-        0 => DEFAULT_LIMIT,
-        1..=MAX_LIMIT => limit,
-        _ => return Err(Error::invalid("query.limit", Invalid::Limit)),
-    };
-    Ok(Page {
-        offset: i64::try_from(offset).unwrap_or(i64::MAX),
-        limit: limit.into(),
-        descending,
-    })
-}
-
-/// Counts the filters of a search while they are read.
-struct Budget {
-    left: usize,
-}
-
-impl Budget {
-    fn new() -> Self {
-        Self { left: MAX_FILTERS }
-    }
-
-    fn spend(&mut self, nesting: usize) -> app::Result<()> {
-        if nesting > MAX_NESTING {
-            return Err(Error::invalid("filters", Invalid::Nesting));
-        }
-        self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or(Error::invalid("filters", Invalid::TooManyFilters))?;
-        Ok(())
-    }
 }
 
 /// 1 is active and 2 inactive in both generations; no schema is in the state that is not said.

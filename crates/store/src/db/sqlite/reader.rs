@@ -7,11 +7,13 @@ use std::{
 
 use parking_lot::Mutex;
 use rusqlite::{
-    Connection, Statement as RusqliteStatement, ToSql,
+    Connection, InterruptHandle, Statement as RusqliteStatement, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
+use tokio::task::spawn_blocking;
 
 use crate::{
+    commit::Value,
     db::{Param, Row, sqlite::connect_reader},
     error::{Error, Result},
 };
@@ -86,18 +88,64 @@ impl SqliteSnapshot {
         read_all(&mut statement, params, each)
     }
 
-    /// As [`Self::all`], for a text that is rarely used twice: it takes no place among those that are kept prepared.
-    pub(in crate::db) fn all_built<T>(
+    /// As [`Self::all`], for a search: its text is rarely used twice, so it takes no place among those that are kept
+    /// prepared, and it may take long, so it runs beside the requests. Giving up on the future ends it.
+    pub(in crate::db) async fn all_built<T>(
         &mut self,
         sql: &str,
-        params: &[Param<'_>],
-        each: impl FnMut(&Row<'_>) -> Result<T>,
+        params: &[Value],
+        mut each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let connection = self.connection.as_ref().ok_or(Error::Closed)?;
-        let mut statement = connection
-            .prepare(sql)
-            .map_err(Error::while_doing("preparing a search"))?;
-        read_all(&mut statement, params, each)
+        let connection = self.connection.take().ok_or(Error::Closed)?;
+        let given_up = GivenUp(Some(connection.get_interrupt_handle()));
+        let (sql, params) = (sql.to_owned(), params.to_vec());
+        let search = move || {
+            let rows = kept_rows(&connection, &sql, &params);
+            (connection, rows)
+        };
+        let (connection, rows) = spawn_blocking(search).await.map_err(|_| Error::Closed)?;
+        given_up.not();
+        self.connection = Some(connection);
+        let rows = rows?;
+        rows.iter().map(|row| each(&Row(SqliteRow::Kept(row)))).collect()
+    }
+}
+
+/// Ends a search that nobody waits for any more.
+struct GivenUp(Option<InterruptHandle>);
+
+impl GivenUp {
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        if let Some(search) = &self.0 {
+            search.interrupt();
+        }
+    }
+}
+
+fn kept_rows(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Vec<Value>>> {
+    let mut statement = connection
+        .prepare(sql)
+        .map_err(Error::while_doing("preparing a search"))?;
+    let columns = statement.column_count();
+    let params: Vec<Param<'_>> = params.iter().map(Param::from).collect();
+    read_all(&mut statement, &params, |row| {
+        (0..columns).map(|column| row.0.value(column).map(kept)).collect()
+    })
+}
+
+/// Merlon's columns are of no other types.
+fn kept(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null | ValueRef::Real(_) => Value::Null,
+        ValueRef::Integer(n) => Value::Int(n),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
     }
 }
 
@@ -114,7 +162,7 @@ fn read_all<T>(
     let mut rows = statement.raw_query();
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(doing())? {
-        all.push(each(&Row(SqliteRow(row)))?);
+        all.push(each(&Row(SqliteRow::Live(row)))?);
     }
     Ok(all)
 }
@@ -134,6 +182,15 @@ impl Drop for SqliteSnapshot {
     }
 }
 
+pub(super) fn value_ref(value: &Value) -> ValueRef<'_> {
+    match value {
+        Value::Null => ValueRef::Null,
+        Value::Int(n) => ValueRef::Integer(*n),
+        Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        Value::Blob(bytes) => ValueRef::Blob(bytes),
+    }
+}
+
 impl ToSql for Param<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
@@ -145,7 +202,11 @@ impl ToSql for Param<'_> {
     }
 }
 
-pub(in crate::db) struct SqliteRow<'a>(&'a rusqlite::Row<'a>);
+/// A row while it is read, or one that was kept.
+pub(in crate::db) enum SqliteRow<'a> {
+    Live(&'a rusqlite::Row<'a>),
+    Kept(&'a [Value]),
+}
 
 impl std::fmt::Debug for SqliteRow<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -155,9 +216,15 @@ impl std::fmt::Debug for SqliteRow<'_> {
 
 impl SqliteRow<'_> {
     fn value(&self, column: usize) -> Result<ValueRef<'_>> {
-        self.0
-            .get_ref(column)
-            .map_err(Error::while_doing("reading a column"))
+        match self {
+            Self::Live(row) => row
+                .get_ref(column)
+                .map_err(Error::while_doing("reading a column")),
+            Self::Kept(row) => row
+                .get(column)
+                .map(value_ref)
+                .ok_or_else(|| Error::corrupt("a row", "it has no such column")),
+        }
     }
 
     pub(in crate::db) fn opt_int(&self, column: usize) -> Result<Option<i64>> {

@@ -12,13 +12,10 @@ use std::{
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
-use rusqlite::{
-    Connection, ToSql,
-    types::{ToSqlOutput, ValueRef},
-};
+use rusqlite::{Connection, ToSql, types::ToSqlOutput};
 use tokio::sync::{mpsc, oneshot};
 
-use super::checkpoint;
+use super::{checkpoint, reader::value_ref};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     error::{Error, Result},
@@ -389,11 +386,6 @@ pub(super) fn assert_in_order(statement: &rusqlite::Statement<'_>, params: usize
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(n) => ValueRef::Integer(*n),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
+        Ok(ToSqlOutput::Borrowed(value_ref(self)))
     }
 }

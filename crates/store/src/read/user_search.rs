@@ -1,0 +1,332 @@
+//! Searching users: which match, in which order, how many in all. Equality and prefixes of usernames, addresses and numbers
+//! are answered by an index; what comes inside or at the end of a text is compared row by row.
+
+use domain::{
+    base::{InstanceId, OrgId, UserId},
+    user::{Person, UserState},
+};
+
+use super::user;
+use crate::{
+    change::Head,
+    db::Snapshot,
+    error::Result,
+    query::{Filter, Page, Query, TextColumn, TextMatch},
+};
+
+/// What users can be searched by. Texts of usernames and addresses are compared in their canonical form.
+#[derive(Clone, Debug)]
+pub enum Leaf {
+    /// By id.
+    Id(TextMatch, String),
+    /// By organization.
+    Org(TextMatch, String),
+    /// By any of their usernames, in canonical form; those of an organization only, or all.
+    Username {
+        /// How it is compared.
+        how: TextMatch,
+        /// In canonical form.
+        text: String,
+        /// Names of the whole instance do not count.
+        only_org: bool,
+    },
+    /// By contact e-mail address, in canonical form.
+    Email(TextMatch, String),
+    /// By contact phone number, as E.164 or a part of it.
+    Phone(TextMatch, String),
+    /// By state.
+    State(UserState),
+    /// By the id of the schema they follow.
+    SchemaId(String),
+    /// By the type of the schema they follow.
+    SchemaType(TextMatch, String),
+    /// A state that no user has.
+    Never,
+}
+
+/// What users are sorted by; equal ones by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// The id.
+    Id,
+    /// The time of creation.
+    Created,
+    /// The time of the last change.
+    Changed,
+    /// The contact e-mail address; those without one first.
+    Email,
+    /// The contact phone number; those without one first.
+    Phone,
+    /// Active, inactive, locked.
+    State,
+    /// The id of the schema; those of the built-in one first.
+    SchemaId,
+    /// The type of the schema; those of the built-in one first.
+    SchemaType,
+}
+
+/// Whose users can be seen.
+#[derive(Clone, Debug)]
+pub enum Visible {
+    /// All of the instance.
+    All,
+    /// Those of some organizations, and one user beside.
+    Of(Vec<OrgId>, UserId),
+}
+
+/// A user of a list.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its id.
+    pub id: UserId,
+    /// Where its history stands.
+    pub head: Head,
+    /// What it consists of.
+    pub person: Person,
+}
+
+/// Users that match and can be seen, and how many do in all. The number of statements does not depend on the number of
+/// users.
+pub async fn search(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    visible: &Visible,
+    filter: &Filter<Leaf>,
+    (sort, page): (SortBy, Page),
+) -> Result<(Vec<Found>, i64)> {
+    let mut count = Query::new("SELECT count(*) FROM users u WHERE ");
+    condition(&mut count, instance, visible, filter);
+    let total = count.all(snapshot, |row| row.int(0)).await?;
+    let total = total.first().copied().unwrap_or_default();
+    if total <= page.offset {
+        return Ok((Vec::new(), total));
+    }
+    let mut ids = Query::new("SELECT u.id FROM users u WHERE ");
+    condition(&mut ids, instance, visible, filter);
+    order(&mut ids, filter, sort, page);
+    let ids = ids
+        .all(snapshot, |row| Ok(UserId::from_trusted(row.text(0)?)))
+        .await?;
+    let mut people = user::by_ids(snapshot, instance, &ids).await?;
+    let found = ids.into_iter().filter_map(|id| {
+        let (head, person) = people.remove(&id)?;
+        Some(Found { id, head, person })
+    });
+    Ok((found.collect(), total))
+}
+
+fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter: &Filter<Leaf>) {
+    query.push("u.instance = ").bind(instance.shared()).push(" AND ");
+    if let Visible::Of(orgs, own) = visible {
+        query.push("(u.id = ").bind(own.shared());
+        if !orgs.is_empty() {
+            query.push(" OR u.org IN (");
+            query.list(orgs.iter().map(OrgId::shared));
+            query.push(")");
+        }
+        query.push(") AND ");
+    }
+    query.filter(filter, &|query, one| leaf(query, instance, one));
+}
+
+fn leaf(query: &mut Query, instance: &InstanceId, leaf: &Leaf) {
+    match leaf {
+        Leaf::Id(how, text) => query.text(ID, *how, text),
+        Leaf::Org(how, text) => query.text(ORG, *how, text),
+        Leaf::Username { how, text, only_org } => {
+            query
+                .push("u.id IN (SELECT n.user_id FROM username n WHERE n.instance = ")
+                .bind(instance.shared())
+                .push(" AND ");
+            canonical(query, "n.canonical", *how, text);
+            query.push(if *only_org { " AND n.scope <> '')" } else { ")" });
+        }
+        Leaf::Email(how, text) => {
+            query.push("(u.email_key IS NOT NULL AND ");
+            canonical(query, "u.email_key", *how, text);
+            query.push(")");
+        }
+        Leaf::Phone(how, text) => {
+            query.push("(u.phone IS NOT NULL AND ");
+            canonical(query, "u.phone", *how, text);
+            query.push(")");
+        }
+        Leaf::State(state) => _ = query.push(state_condition(*state)),
+        Leaf::SchemaId(id) => {
+            query.push("(u.schema IS NOT NULL AND u.schema = ");
+            query.bind(id.as_str()).push(")");
+        }
+        Leaf::SchemaType(how, text) => {
+            query
+                .push("(u.schema IS NOT NULL AND u.schema IN (SELECT s.id FROM user_schema s WHERE s.instance = ")
+                .bind(instance.shared())
+                .push(" AND ");
+            query.text(SCHEMA_TYPE, *how, text);
+            query.push("))");
+        }
+        Leaf::Never => _ = query.push("FALSE"),
+    }
+}
+
+fn state_condition(state: UserState) -> &'static str {
+    match state {
+        UserState::Active => "(u.locked = 0 AND u.active = 1)",
+        UserState::Inactive => "(u.locked = 0 AND u.active = 0)",
+        UserState::Locked => "(u.locked = 1)",
+    }
+}
+
+const ID: TextColumn = TextColumn {
+    plain: "u.id",
+    folded: "lower(u.id)",
+};
+const ORG: TextColumn = TextColumn {
+    plain: "u.org",
+    folded: "lower(u.org)",
+};
+const SCHEMA_TYPE: TextColumn = TextColumn {
+    plain: "s.type",
+    folded: "s.type_key",
+};
+
+/// Adds a comparison of a column that holds one form only, with a text in that form.
+fn canonical(query: &mut Query, column: &'static str, how: TextMatch, text: &str) {
+    let column = TextColumn {
+        plain: column,
+        folded: column,
+    };
+    query.text(column, how.minding_case(), text);
+}
+
+/// Whether an index finds the few users that match. If not, walking an order's index until the page is full is quicker.
+fn is_narrow(filter: &Filter<Leaf>) -> bool {
+    match filter {
+        Filter::All(filters) => filters.iter().any(is_narrow),
+        Filter::Any(filters) => filters.iter().all(is_narrow),
+        Filter::Not(_) => false,
+        Filter::Leaf(leaf) => match leaf {
+            Leaf::Id(how, _) => matches!(how, TextMatch::Equals | TextMatch::StartsWith),
+            Leaf::Username { how, .. } | Leaf::Email(how, _) | Leaf::Phone(how, _) => {
+                matches!(how.minding_case(), TextMatch::Equals | TextMatch::StartsWith)
+            }
+            Leaf::Never => true,
+            Leaf::Org(..) | Leaf::State(_) | Leaf::SchemaId(_) | Leaf::SchemaType(..) => false,
+        },
+    }
+}
+
+/// `+` keeps the planner from walking all users in order where few match.
+fn order(query: &mut Query, filter: &Filter<Leaf>, sort: SortBy, page: Page) {
+    let direction = if page.descending { " DESC" } else { " ASC" };
+    query.push(if is_narrow(filter) {
+        " ORDER BY +"
+    } else {
+        " ORDER BY "
+    });
+    query
+        .push(column(sort))
+        .push(direction)
+        .push(", u.id")
+        .push(direction);
+    query.push(" LIMIT ").bind(page.limit);
+    query.push(" OFFSET ").bind(page.offset);
+}
+
+const fn column(sort: SortBy) -> &'static str {
+    match sort {
+        SortBy::Id => "u.id",
+        SortBy::Created => "u.created_at",
+        SortBy::Changed => {
+            "(SELECT s.changed_at FROM stream s WHERE s.instance = u.instance AND s.kind = 'user' AND s.id = u.id)"
+        }
+        SortBy::Email => "coalesce(u.email_key, '')",
+        SortBy::Phone => "coalesce(u.phone, '')",
+        SortBy::State => "(CASE WHEN u.locked = 1 THEN 2 ELSE 1 - u.active END)",
+        SortBy::SchemaId => "coalesce(u.schema, '')",
+        SortBy::SchemaType => {
+            "coalesce((SELECT s.type_key FROM user_schema s WHERE s.instance = u.instance AND s.id = u.schema), '')"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Store, StoreOptions};
+
+    async fn plan(
+        snapshot: &mut Snapshot,
+        visible: &Visible,
+        leaf: &Leaf,
+        and_order: Option<SortBy>,
+    ) -> Vec<String> {
+        let instance = InstanceId::from_trusted("instance");
+        let filter = Filter::All(vec![Filter::Leaf(leaf.clone())]);
+        let mut query = Query::new("EXPLAIN QUERY PLAN SELECT u.id FROM users u WHERE ");
+        condition(&mut query, &instance, visible, &filter);
+        if let Some(sort) = and_order {
+            let page = Page {
+                offset: 0,
+                limit: 100,
+                descending: true,
+            };
+            order(&mut query, &filter, sort, page);
+        }
+        query
+            .all(snapshot, |row| Ok(row.text(3)?.to_owned()))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn equality_and_prefixes_are_answered_by_an_index_of_their_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("merlon.db");
+        let store = Store::open(&StoreOptions { path }).unwrap();
+        let mut snapshot = store.snapshot().await.unwrap();
+        let visible = [
+            Visible::All,
+            Visible::Of(Vec::new(), UserId::from_trusted("me")),
+            Visible::Of(vec![OrgId::from_trusted("org")], UserId::from_trusted("me")),
+        ];
+        for how in [
+            TextMatch::Equals,
+            TextMatch::StartsWith,
+            TextMatch::EqualsIgnoreCase,
+            TextMatch::StartsWithIgnoreCase,
+        ] {
+            let text = || "a".to_owned();
+            let username = Leaf::Username {
+                how,
+                text: text(),
+                only_org: false,
+            };
+            let mut leaves = vec![
+                (Leaf::Email(how, text()), "users_email ("),
+                (Leaf::Phone(how, text()), "users_phone ("),
+                (username, "username_canonical ("),
+            ];
+            if how == how.minding_case() {
+                leaves.push((Leaf::Id(how, text()), "PRIMARY KEY ("));
+            }
+            for (leaf, index) in leaves {
+                for visible in &visible {
+                    for sort in [None, Some(SortBy::Created), Some(SortBy::Id)] {
+                        let plan = plan(&mut snapshot, visible, &leaf, sort).await;
+                        let about = format!("{leaf:?} {visible:?} {sort:?}: {plan:#?}");
+                        let steps = plan.join("\n");
+                        assert!(!steps.contains("SCAN"), "{about}");
+                        assert!(
+                            !steps.contains("users_created") && !steps.contains("users_org_created"),
+                            "{about}"
+                        );
+                        if matches!(visible, Visible::All) {
+                            assert!(steps.contains(index), "{about}");
+                        }
+                    }
+                }
+            }
+        }
+        store.close();
+    }
+}
