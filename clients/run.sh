@@ -23,6 +23,8 @@ finish() {
 }
 trap finish EXIT
 
+# There before the first look at them: the server may begin later than the loop below.
+touch "$work/out" "$work/err"
 # The server reads MERLON_* as its configuration: it must not see ours.
 env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR -u MERLON_URL -u MERLON_PAT "$MERLON_BIN" start --data "$work/data" --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" &
 server=$!

@@ -51,7 +51,7 @@ test("generation 2024-06: an app is registered and a name is given", async () =>
   const username = `gigi-${userId}`;
   const { usernameId } = await api.addUsername({ userId, username: { username } });
   const found = await api.listUsers({ queries: [{ usernameQuery: { username: username.toUpperCase() } }] });
-  assert.deepEqual([found.details.totalResult, found.result.map((it) => it.userId)], [1, [userId]]);
+  assert.deepEqual([Number(found.details.totalResult), found.result.map((it) => it.userId)], [1, [userId]]);
   const { totpId, secret } = await api.startTOTPRegistration({ userId });
   await api.verifyTOTPRegistration({ userId, totpId, code: totp(secret) });
   const { authenticators } = (await api.getUserByID({ userId })).user;
