@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 const HELP: &str = "\
-cargo xtask test    everything a change must pass: format, lints, tests, published clients, quick start, benchmark smoke
+cargo xtask test    everything a change must pass: format, lints, tests, published clients, pages, benchmark smoke
 cargo xtask tidy    the rules of the house that no compiler knows
 cargo xtask docs    writes the generated pages under docs/ anew
 ";
@@ -74,6 +74,9 @@ fn test() -> Result<()> {
     })?;
     step("quick start", || {
         run(Command::new("bash").args(["clients/quickstart.sh", "README.md"]))
+    })?;
+    step("page of the user API", || {
+        run(Command::new("bash").args(["clients/page.sh", "docs/v3alpha-user-api.md", "walkthrough"]))
     })?;
     step("benchmark smoke", || {
         cargo(&["run", "--locked", "--package", "bench", "--", "--smoke"])
