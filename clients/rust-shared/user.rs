@@ -7,7 +7,9 @@
 use serde_json::json;
 use tonic::{Code, Status};
 
-use super::{ANY, Bearer, Server, email, invalid, other_code, phone, random, refused, too_soon};
+use super::{
+    ANY, Bearer, Server, email, invalid, other_code, phone, random, refused, security_key, too_soon,
+};
 use crate::api::{
     Api, Contact, EmailMode, NewUser, PhoneMode, ResendEmail, ResendPhone, ReturnEmailVerificationCode,
     ReturnPhoneVerificationCode, SendEmailVerificationCode, SendPhoneVerificationCode, SetContact, SetEmail,
@@ -987,5 +989,48 @@ async fn an_app_is_started_and_removed() {
         api.verify_totp(&user, &id, "000000").await,
         Code::NotFound,
         "COMMAND-3Mif9s",
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_registered_by_a_link_and_removed() {
+    let (_, mut api, user) = start().await;
+    refused(
+        api.start_key(&user, "example.org", None).await,
+        Code::InvalidArgument,
+        "MERLON-G6pX9cWd",
+    );
+    let link = api.return_key_link(&user).await.unwrap();
+    let (id, options) = api.start_key(&user, "localhost", Some(link.clone())).await.unwrap();
+    refused(
+        api.start_key(&user, "localhost", Some(link)).await,
+        Code::InvalidArgument,
+        "COMMAND-Dhz8i",
+    );
+    let (other, _) = api.start_key(&user, "localhost", None).await.unwrap();
+    let answer = security_key::answer(&options);
+    refused(
+        api.verify_key(&user, &other, &answer).await,
+        Code::InvalidArgument,
+        "WEBAU-3Vb9s",
+    );
+    api.verify_key(&user, &id, &answer).await.unwrap();
+    refused(
+        api.verify_key(&user, &id, &answer).await,
+        Code::FailedPrecondition,
+        "MERLON-D8kV3wNq",
+    );
+    api.remove_key(&user, &other).await.unwrap();
+    let keys = view(&mut api, &user).await.authenticators.web_auth_n;
+    let keys: Vec<_> = keys
+        .into_iter()
+        .map(|it| (it.web_auth_n_id, it.name, it.is_verified, it.user_verified))
+        .collect();
+    assert_eq!(keys, [(id.clone(), "my key".to_owned(), true, false)]);
+    api.remove_key(&user, &id).await.unwrap();
+    refused(
+        api.remove_key(&user, &id).await,
+        Code::NotFound,
+        "COMMAND-DAfb2",
     );
 }

@@ -14,7 +14,7 @@ import { createClientTransport } from "@zitadel/client/web";
 import { ErrorDetailSchema } from "@zitadel/proto/zitadel/message_pb.js";
 import { AuthFactorState } from "@zitadel/proto/zitadel/user_pb.js";
 import { State } from "@zitadel/proto/zitadel/resources/user/v3alpha/user_pb.js";
-import { email, message, organization, otherCode, pat, phone, tokenOf, totp, url, user } from "./support.js";
+import { email, message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url, user } from "./support.js";
 
 const interceptors = (token) => (token ? [NewAuthorizationBearerInterceptor(token)] : []);
 
@@ -117,6 +117,24 @@ for (const [name, transport] of Object.entries(transports)) {
     await refused(client.verifyTOTPRegistration({ id, totpId, code: totp(secret) }), Code.FailedPrecondition, "COMMAND-qx4ls");
     await client.removeTOTPAuthenticator({ id, totpId });
     await client.removeUsername({ id, usernameId });
+    assert.equal((await client.getUser({ id })).user.authenticators, undefined);
+  });
+
+  test(`${name}: a key is registered by a link`, async () => {
+    const client = createUserServiceClient(transport(pat));
+    const id = await fresh(client);
+    const { code } = await client.createWebAuthNRegistrationLink({ id, medium: { case: "returnCode", value: {} } });
+    const registration = { domain: "localhost", code };
+    const { webAuthNId, publicKeyCredentialCreationOptions } = await client.startWebAuthNRegistration({ id, registration });
+    await refused(client.startWebAuthNRegistration({ id, registration }), Code.InvalidArgument, "COMMAND-Dhz8i");
+    const publicKeyCredential = securityKey(publicKeyCredentialCreationOptions);
+    const verify = { publicKeyCredential, webAuthNName: "my key" };
+    await client.verifyWebAuthNRegistration({ id, webAuthNId, verify });
+    const { authenticators } = (await client.getUser({ id })).user;
+    const shown = authenticators.webAuthN.map((it) => [it.webAuthNId, it.name, it.isVerified, it.userVerified]);
+    assert.deepEqual(shown, [[webAuthNId, "my key", true, false]]);
+    await refused(client.verifyWebAuthNRegistration({ id, webAuthNId, verify }), Code.FailedPrecondition, "MERLON-D8kV3wNq");
+    await client.removeWebAuthNAuthenticator({ id, webAuthNId });
     assert.equal((await client.getUser({ id })).user.authenticators, undefined);
   });
 

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createAccessTokenInterceptor, createAuthClient } from "@zitadel/node/api";
 import { createChannel, createClientFactory, Metadata, Status } from "nice-grpc";
-import { message, organization, otherCode, pat, phone, tokenOf, totp, url } from "./support.js";
+import { message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url } from "./support.js";
 
 const file = new URL("./generated/zitadel/user/v3alpha/user_service.js", import.meta.resolve("@zitadel/node/api"));
 const { UserServiceDefinition } = await import(file.href);
@@ -43,6 +43,20 @@ test("generation 2024-06: a number becomes a factor", async () => {
   assert.deepEqual(user.authenticators.otpSms, [{ otpSmsId, phone: number, isVerified: true }]);
   await api.removeOTPSMSAuthenticator({ userId, otpSmsId });
   await refused(api.removeOTPSMSAuthenticator({ userId, otpSmsId }), Status.NOT_FOUND, /\(COMMAND-Sr3h3\)$/);
+});
+
+test("generation 2024-06: a key is registered by a link", async () => {
+  const api = client(pat);
+  const userId = await fresh(api);
+  const { code } = await api.createWebAuthNRegistrationLink({ userId, returnCode: {} });
+  const started = await api.startWebAuthNRegistration({ userId, domain: "localhost", code });
+  const { webAuthNId } = started;
+  const publicKeyCredential = securityKey(started.publicKeyCredentialCreationOptions);
+  await api.verifyWebAuthNRegistration({ userId, webAuthNId, publicKeyCredential, webAuthNName: "my key" });
+  const { authenticators } = (await api.getUserByID({ userId })).user;
+  assert.deepEqual(authenticators.webAuthN, [{ webAuthNId, name: "my key", isVerified: true, userVerified: false }]);
+  await api.removeWebAuthNAuthenticator({ userId, webAuthNId });
+  await refused(api.removeWebAuthNAuthenticator({ userId, webAuthNId }), Status.NOT_FOUND, /\(COMMAND-DAfb2\)$/);
 });
 
 test("generation 2024-06: an app is registered and a name is given", async () => {

@@ -1,7 +1,7 @@
 // What the tests share beside the clients themselves: the server under test, fresh test data,
 // plain REST calls and the inbox. Every test brings its own user, number and address.
 import assert from "node:assert/strict";
-import { createHmac, randomInt, randomUUID } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync, randomBytes, randomInt, randomUUID } from "node:crypto";
 
 function variable(name) {
   const value = process.env[name];
@@ -94,4 +94,22 @@ export function totp(secret) {
   const hash = createHmac("sha1", key).update(step).digest();
   const word = hash.readUInt32BE(hash.at(-1) & 0xf) & 0x7fffffff;
   return String(word % 1_000_000).padStart(6, "0");
+}
+
+/** What a browser on a page of localhost answers to creation options, with a fresh key and without attestation. */
+export function securityKey({ publicKey }) {
+  const { x, y } = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
+  const [id, length] = [randomBytes(32), Buffer.from([0, 32])];
+  const domain = createHash("sha256").update(publicKey.rp.id).digest();
+  const key = ["a5010203262001215820", x, "225820", y].map((part) => Buffer.from(part, part.length === 43 ? "base64url" : "hex"));
+  const data = Buffer.concat([domain, Buffer.from("4100000000", "hex"), Buffer.alloc(16), length, id, ...key]);
+  const object = Buffer.concat([Buffer.from("a363666d74646e6f6e656761747453746d74a068617574684461746158", "hex"), Buffer.from([data.length]), data]);
+  const clientData = { type: "webauthn.create", challenge: publicKey.challenge, origin: "http://localhost:8080" };
+  return {
+    id: id.toString("base64url"),
+    rawId: id.toString("base64url"),
+    type: "public-key",
+    response: { clientDataJSON: Buffer.from(JSON.stringify(clientData)).toString("base64url"), attestationObject: object.toString("base64url") },
+    clientExtensionResults: {},
+  };
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use app::{
     Error, Language,
     error::{Invalid, StoreError},
+    webauthn::AnswerFault,
 };
 use domain::{
     base::Timestamp,
@@ -85,6 +86,10 @@ ops! {
     RemoveTotp,
     AddIdpLink,
     RemoveIdpLink,
+    StartWebauthn,
+    VerifyWebauthn,
+    RemoveWebauthn,
+    CreateWebauthnLink,
     GetMyUser,
     GetMyEmail,
     SetMyEmail,
@@ -257,10 +262,16 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
         Refusal::Code(miss) => missed(op, miss, now),
         Refusal::FactorNotFound(channel) => factor_not_found(channel),
         Refusal::FactorExists(channel) => factor_exists(channel),
-        Refusal::ContactUnverified(channel) => contact_unverified(channel),
+        Refusal::ContactUnverified(channel) => contact_unverified(op, channel),
         Refusal::TooManyFactors => Answer::new(FailedPrecondition, "MERLON-nJ4c8RqW", Text::OtpTooMany),
         Refusal::TotpNotFound => Answer::new(NotFound, id::totp_not_found(op), Text::TotpNotExisting),
         Refusal::TotpVerified => Answer::new(FailedPrecondition, "COMMAND-qx4ls", Text::OtpVerified),
+        Refusal::WebauthnNotFound => Answer::new(NotFound, "COMMAND-DAfb2", Text::WebauthnNotFound),
+        Refusal::WebauthnVerified => {
+            Answer::new(FailedPrecondition, "MERLON-D8kV3wNq", Text::WebauthnVerified)
+        }
+        Refusal::WebauthnTaken => Answer::new(AlreadyExists, "MERLON-E4nB7xRt", Text::WebauthnTaken),
+        Refusal::LinkUnknown => Answer::new(InvalidArgument, "COMMAND-Dhz8i", Text::LinkUnknown),
         Refusal::UsernameTaken => Answer::new(AlreadyExists, "V3-DKcYh", Text::UsernameTaken),
         Refusal::UsernameNotFound => Answer::new(NotFound, "COMMAND-uEii8L6Awp", Text::UsernameNotFound),
         Refusal::TooManyUsernames => {
@@ -280,12 +291,14 @@ fn missed(op: Op, miss: Miss, now: Timestamp) -> Answer {
         Miss::Malformed | Miss::Wrong if op == Op::VerifyTotp => {
             Answer::new(Code::InvalidArgument, "EVENT-8isk2", Text::TotpInvalid)
         }
-        Miss::Expired if op == Op::VerifyTotp => {
-            Answer::new(Code::FailedPrecondition, "MERLON-C7wR2mKe", Text::TotpExpired)
-        }
+        Miss::Expired if matches!(op, Op::VerifyTotp | Op::VerifyWebauthn) => Answer::new(
+            Code::FailedPrecondition,
+            "MERLON-C7wR2mKe",
+            Text::RegistrationExpired,
+        ),
         Miss::Malformed | Miss::Wrong => match id::code_invalid_or_expired(op) {
             Some(id) => Answer::new(Code::InvalidArgument, id, Text::CodeInvalidOrExpired),
-            None => Answer::new(Code::InvalidArgument, "CODE-woT0xc", Text::CodeInvalid),
+            None => Answer::new(Code::InvalidArgument, id::code_wrong(op), Text::CodeInvalid),
         },
         Miss::Expired => match id::code_invalid_or_expired(op) {
             Some(id) => Answer::new(Code::InvalidArgument, id, Text::CodeInvalidOrExpired),
@@ -310,6 +323,9 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Username(UsernameError::TooLong) => ("MERLON-l9Xc4DzM", Text::UsernameTooLong),
         Invalid::Username(UsernameError::Character) => ("MERLON-o5Pk8FsU", Text::UsernameCharacter),
         Invalid::Username(UsernameError::Lookalike) => ("MERLON-B3vJ6nHt", Text::UsernameLookalike),
+        Invalid::FactorName(_) => ("MERLON-H3rZ5vJf", Text::FactorNameInvalid),
+        Invalid::Domain => ("MERLON-G6pX9cWd", Text::WebauthnDomainUnknown),
+        Invalid::Answer(fault) => webauthn_answer(fault),
         Invalid::UrlTemplateSyntax => ("DOMAIN-oGh5e", Text::UrlTemplateSyntax),
         Invalid::UrlTemplateName => ("DOMAIN-ieYa7", Text::UrlTemplateName),
         Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),
@@ -325,6 +341,20 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::TooManyFilters => ("MERLON-i7Xj3RbM", Text::TooManyFilters),
     };
     Answer::new(Code::InvalidArgument, id, text)
+}
+
+/// What a browser answered to a registration. The reference knows two conditions, both as faults of its own.
+fn webauthn_answer(fault: AnswerFault) -> (&'static str, Text) {
+    match fault {
+        AnswerFault::Malformed => ("WEBAU-sEr8c", Text::WebauthnMalformed),
+        AnswerFault::Kind => ("WEBAU-3Vb9s", Text::WebauthnKind),
+        AnswerFault::Challenge => ("WEBAU-3Vb9s", Text::WebauthnChallenge),
+        AnswerFault::Origin => ("WEBAU-3Vb9s", Text::WebauthnOrigin),
+        AnswerFault::Domain => ("WEBAU-3Vb9s", Text::WebauthnDomain),
+        AnswerFault::Presence => ("WEBAU-3Vb9s", Text::WebauthnPresence),
+        AnswerFault::Algorithm => ("WEBAU-3Vb9s", Text::WebauthnAlgorithm),
+        AnswerFault::Attestation => ("WEBAU-3Vb9s", Text::WebauthnAttestation),
+    }
 }
 
 fn schema_refused(op: Op, refusal: user_schema::Refusal) -> Answer {
@@ -431,10 +461,11 @@ fn factor_exists(channel: Channel) -> Answer {
     Answer::new(Code::AlreadyExists, id, Text::OtpAlreadyReady)
 }
 
-fn contact_unverified(channel: Channel) -> Answer {
-    let (id, text) = match channel {
-        Channel::Sms => ("COMMAND-Q54j2", Text::OtpSmsNotReady),
-        Channel::Email => ("COMMAND-KLJ2d", Text::OtpEmailNotReady),
+fn contact_unverified(op: Op, channel: Channel) -> Answer {
+    let (id, text) = match (op, channel) {
+        (Op::CreateWebauthnLink, _) => ("MERLON-F5mT2yQk", Text::LinkWithoutEmail),
+        (_, Channel::Sms) => ("COMMAND-Q54j2", Text::OtpSmsNotReady),
+        (_, Channel::Email) => ("COMMAND-KLJ2d", Text::OtpEmailNotReady),
     };
     Answer::new(Code::FailedPrecondition, id, text)
 }

@@ -4,11 +4,14 @@ use domain::{
     access::Permission,
     base::Timestamp,
     idp::{self, SettingError},
-    user::{Channel, EmailAddressError, ExternalUserError, PhoneNumberError, Refusal, UsernameError},
+    user::{
+        Channel, EmailAddressError, ExternalUserError, FactorNameError, PhoneNumberError, Refusal,
+        UsernameError,
+    },
     user_schema::{self, Authenticator, Fault, TypeNameError},
 };
 
-use crate::schema::Misfit;
+use crate::{schema::Misfit, webauthn::AnswerFault};
 
 pub use store::Error as StoreError;
 
@@ -27,6 +30,15 @@ pub enum Invalid {
     /// A username.
     #[error(transparent)]
     Username(#[from] UsernameError),
+    /// The name of a factor.
+    #[error(transparent)]
+    FactorName(#[from] FactorNameError),
+    /// A domain that no configured page belongs to.
+    #[error("it is no domain of this instance")]
+    Domain,
+    /// What a browser answered to a registration.
+    #[error(transparent)]
+    Answer(#[from] AnswerFault),
     /// A url template that is no template.
     #[error("only {{{{.Name}}}} is allowed in a url template")]
     UrlTemplateSyntax,

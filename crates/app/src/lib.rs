@@ -19,6 +19,7 @@ pub mod secret;
 pub mod totp;
 pub mod url_template;
 pub mod user;
+pub mod webauthn;
 
 pub use access::{Caller, OrgRef, Target};
 pub use ctx::{Clock, Ctx, Entropy};

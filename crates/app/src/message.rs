@@ -18,17 +18,28 @@ pub enum MessageKind {
     VerifyPhone,
     /// The code that proves an e-mail address.
     VerifyEmail,
+    /// The link that registers a passkey.
+    PasskeyLink,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::VerifyPhone, Self::VerifyEmail];
+    pub const ALL: &'static [Self] = &[Self::VerifyPhone, Self::VerifyEmail, Self::PasskeyLink];
+
+    /// The code that proves a destination.
+    pub const fn verify(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::VerifyPhone,
+            Channel::Email => Self::VerifyEmail,
+        }
+    }
 
     /// Stable name, such as `verify_phone`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::VerifyPhone => "verify_phone",
             Self::VerifyEmail => "verify_email",
+            Self::PasskeyLink => "passkey_link",
         }
     }
 
@@ -36,7 +47,7 @@ impl MessageKind {
     pub const fn channel(self) -> Channel {
         match self {
             Self::VerifyPhone => Channel::Sms,
-            Self::VerifyEmail => Channel::Email,
+            Self::VerifyEmail | Self::PasskeyLink => Channel::Email,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use domain::{base::Span, send::SendLimits};
 
+use crate::webauthn::WebOrigins;
+
 /// Alphabet of six-digit codes.
 pub const DIGITS: &str = "0123456789";
 /// Upper-case letters and digits that nobody takes for one another.
@@ -27,6 +29,8 @@ pub struct Policy {
     pub phone_code: CodePolicy,
     /// Contact e-mail and OTP e-mail registration.
     pub email_code: CodePolicy,
+    /// The link that registers a passkey.
+    pub link_code: CodePolicy,
     /// How often something is sent.
     pub sends: SendLimits,
     /// Region (ISO 3166) that completes numbers without `+`; none refuses them.
@@ -35,6 +39,8 @@ pub struct Policy {
     pub public_host: String,
     /// Hosts that links may lead to, besides the public one.
     pub trusted_hosts: Vec<String>,
+    /// Pages that may register and use passkeys.
+    pub web_origins: WebOrigins,
 }
 
 impl Default for Policy {
@@ -52,10 +58,20 @@ impl Default for Policy {
                 lifetime: Span::hours(1),
                 tries: 5,
             },
+            link_code: CodePolicy {
+                alphabet: CLEAR_LETTERS,
+                length: 12,
+                lifetime: Span::hours(1),
+                tries: 3,
+            },
             sends: SendLimits::default(),
             phone_region: None,
             public_host: "localhost".into(),
             trusted_hosts: Vec::new(),
+            web_origins: WebOrigins {
+                exact: Vec::new(),
+                localhost: true,
+            },
         }
     }
 }

@@ -59,6 +59,8 @@ pub enum Purpose {
     OtpRegistration,
     /// Showing to have the secret of a new TOTP factor.
     TotpRegistration,
+    /// Registering a passkey by a link.
+    RegistrationLink,
 }
 
 impl Purpose {
@@ -67,6 +69,7 @@ impl Purpose {
             Self::Contact => "contact",
             Self::OtpRegistration => "otp-registration",
             Self::TotpRegistration => "totp-registration",
+            Self::RegistrationLink => "registration-link",
         }
     }
 }
@@ -158,6 +161,11 @@ impl Keys {
     /// Keyed hash of a user: what sends are counted against.
     pub fn sender(&self, instance: &InstanceId, user: &UserId) -> Subject {
         Subject(self.hash(&["sender", instance.as_str(), user.as_str()]))
+    }
+
+    /// Keyed hash of a user that authenticators keep: it stands for the user and tells nothing about them.
+    pub fn handle(&self, instance: &InstanceId, user: &UserId) -> Subject {
+        Subject(self.hash(&["handle", instance.as_str(), user.as_str()]))
     }
 
     /// Parts are length-prefixed, so that no two lists of parts look alike.

@@ -22,6 +22,8 @@ pub struct LinkValues<'a> {
     pub code: &'a str,
     /// `{{.FactorID}}`, for the registration of a factor.
     pub factor_id: Option<&'a str>,
+    /// `{{.CodeID}}`, for a registration link.
+    pub code_id: Option<&'a str>,
 }
 
 impl std::fmt::Debug for LinkValues<'_> {
@@ -31,18 +33,37 @@ impl std::fmt::Debug for LinkValues<'_> {
     }
 }
 
+const SAMPLE: LinkValues<'static> = LinkValues {
+    user_id: "1/1",
+    org_id: "2/2",
+    code: "ABC/123",
+    factor_id: None,
+    code_id: None,
+};
+
 impl UrlTemplate {
     /// Checks a template by rendering it once: only `{{.Name}}` with names that are offered, and the result must be an
     /// absolute http or https URL (RFC 3986) on the public host or a trusted one. The sample values hold a slash, which
     /// can stand in no host or port: so no value can decide where the link leads.
     pub fn parse(text: &str, with_factor: bool, policy: &Policy) -> Result<Self> {
         let sample = LinkValues {
-            user_id: "1/1",
-            org_id: "2/2",
-            code: "ABC/123",
             factor_id: with_factor.then_some("3/3"),
+            ..SAMPLE
         };
-        let rendered = render(text, &sample).map_err(|reason| Error::invalid("url_template", reason))?;
+        Self::checked(text, &sample, policy)
+    }
+
+    /// As [`Self::parse`], for a link that registers a passkey.
+    pub fn parse_registration(text: &str, policy: &Policy) -> Result<Self> {
+        let sample = LinkValues {
+            code_id: Some("4/4"),
+            ..SAMPLE
+        };
+        Self::checked(text, &sample, policy)
+    }
+
+    fn checked(text: &str, sample: &LinkValues<'_>, policy: &Policy) -> Result<Self> {
+        let rendered = render(text, sample).map_err(|reason| Error::invalid("url_template", reason))?;
         if !leads_home(&rendered, policy) {
             return Err(Error::invalid("url_template", Invalid::UrlTemplateHost));
         }
@@ -69,6 +90,7 @@ fn render(text: &str, values: &LinkValues<'_>) -> Result<String, Invalid> {
             "OrgID" => values.org_id,
             "Code" => values.code,
             "FactorID" => values.factor_id.ok_or(Invalid::UrlTemplateName)?,
+            "CodeID" => values.code_id.ok_or(Invalid::UrlTemplateName)?,
             _ => return Err(Invalid::UrlTemplateName),
         };
         out.push_str(before);
@@ -126,11 +148,33 @@ mod tests {
             org_id: "",
             code: "12 34",
             factor_id: None,
+            code_id: None,
         };
         assert_eq!(
             template.render(&values).unwrap(),
             "https://app.example.com/verify?u=a%26b%3Dc&c=12+34"
         );
+    }
+
+    #[test]
+    fn the_id_of_a_code_is_offered_to_registration_links_only() {
+        let text = "https://id.example.com/?id={{.CodeID}}&c={{.Code}}";
+        assert!(parse(text).is_err());
+        let policy = Policy {
+            public_host: "id.example.com".into(),
+            ..Policy::default()
+        };
+        let template = UrlTemplate::parse_registration(text, &policy).unwrap();
+        let values = LinkValues {
+            code_id: Some("7"),
+            code: "AB",
+            ..SAMPLE
+        };
+        assert_eq!(
+            template.render(&values).unwrap(),
+            "https://id.example.com/?id=7&c=AB"
+        );
+        assert!(UrlTemplate::parse_registration("https://id.example.com/{{.FactorID}}", &policy).is_err());
     }
 
     #[test]

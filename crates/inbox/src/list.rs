@@ -116,6 +116,7 @@ fn kind_name(kind: &str) -> &'static str {
     match kind {
         "verify_phone" => "Verify a phone number",
         "verify_email" => "Verify an e-mail address",
+        "passkey_link" => "Register a passkey",
         _ => "Message",
     }
 }

@@ -67,6 +67,8 @@ fn texts(kind: MessageKind, language: Language) -> Texts {
         (MessageKind::VerifyPhone, Language::De) => sms!("verify_phone/de"),
         (MessageKind::VerifyEmail, Language::En) => mail!("verify_email/en"),
         (MessageKind::VerifyEmail, Language::De) => mail!("verify_email/de"),
+        (MessageKind::PasskeyLink, Language::En) => mail!("passkey_link/en"),
+        (MessageKind::PasskeyLink, Language::De) => mail!("passkey_link/de"),
     }
 }
 

@@ -10,9 +10,12 @@
 
 mod clock;
 mod entropy;
+mod passkey;
 mod people;
+pub mod security_key;
 pub mod sqlite;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
+pub use passkey::create_passkey;
 pub use people::{START, TestCtx, TestOptions, context, read_sent};

@@ -412,4 +412,58 @@ impl Api {
         self.filled(answer.into_inner().details);
         Ok(())
     }
+
+    /// Starts the registration of a key; answers its id and the options for the browser.
+    pub async fn start_key(
+        &mut self,
+        user: &str,
+        domain: &str,
+        code: Option<(String, String)>,
+    ) -> Result<(String, Value), Status> {
+        let request = StartWebAuthNRegistrationRequest {
+            user_id: user.to_owned(),
+            code: code.map(|(id, code)| AuthenticatorRegistrationCode { id, code }),
+            authenticator_type: 0,
+            domain: domain.to_owned(),
+        };
+        let answer = self.client.start_web_auth_n_registration(request).await?.into_inner();
+        self.filled(answer.details);
+        let options = answer.public_key_credential_creation_options;
+        Ok((answer.web_auth_n_id, serde_json::to_value(options).expect("JSON")))
+    }
+
+    pub async fn verify_key(&mut self, user: &str, factor: &str, answer: &Value) -> Result<(), Status> {
+        let request = VerifyWebAuthNRegistrationRequest {
+            user_id: user.to_owned(),
+            web_auth_n_id: factor.to_owned(),
+            public_key_credential: Some(serde_json::from_value(answer.clone()).expect("an object")),
+            web_auth_n_name: "my key".to_owned(),
+        };
+        let answer = self.client.verify_web_auth_n_registration(request).await?;
+        self.filled(answer.into_inner().details);
+        Ok(())
+    }
+
+    /// Has a registration link answered: its id and its code.
+    pub async fn return_key_link(&mut self, user: &str) -> Result<(String, String), Status> {
+        use create_web_auth_n_registration_link_request::Medium;
+        let request = CreateWebAuthNRegistrationLinkRequest {
+            user_id: user.to_owned(),
+            medium: Some(Medium::ReturnCode(ReturnWebAuthNRegistrationCode {})),
+        };
+        let answer = self.client.create_web_auth_n_registration_link(request).await?.into_inner();
+        self.filled(answer.details);
+        let code = answer.code.expect("the code");
+        Ok((code.id, code.code))
+    }
+
+    pub async fn remove_key(&mut self, user: &str, factor: &str) -> Result<(), Status> {
+        let request = RemoveWebAuthNAuthenticatorRequest {
+            user_id: user.to_owned(),
+            web_auth_n_id: factor.to_owned(),
+        };
+        let answer = self.client.remove_web_auth_n_authenticator(request).await?;
+        self.filled(answer.into_inner().details);
+        Ok(())
+    }
 }

@@ -478,4 +478,70 @@ impl Api {
         self.filled(answer.into_inner().details, user);
         Ok(())
     }
+
+    /// Starts the registration of a key; answers its id and the options for the browser.
+    pub async fn start_key(
+        &mut self,
+        user: &str,
+        domain: &str,
+        code: Option<(String, String)>,
+    ) -> Result<(String, Value), Status> {
+        let request = StartWebAuthNRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            registration: Some(StartWebAuthNRegistration {
+                domain: domain.to_owned(),
+                authenticator_type: 0,
+                code: code.map(|(id, code)| AuthenticatorRegistrationCode { id, code }),
+            }),
+        };
+        let answer = self.client.start_web_auth_n_registration(request).await?.into_inner();
+        self.filled(answer.details, user);
+        let options = answer.public_key_credential_creation_options;
+        Ok((answer.web_auth_n_id, serde_json::to_value(options).expect("JSON")))
+    }
+
+    pub async fn verify_key(&mut self, user: &str, factor: &str, answer: &Value) -> Result<(), Status> {
+        let request = VerifyWebAuthNRegistrationRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            web_auth_n_id: factor.to_owned(),
+            verify: Some(VerifyWebAuthNRegistration {
+                public_key_credential: Some(serde_json::from_value(answer.clone()).expect("an object")),
+                web_auth_n_name: "my key".to_owned(),
+            }),
+        };
+        let answer = self.client.verify_web_auth_n_registration(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    /// Has a registration link answered: its id and its code.
+    pub async fn return_key_link(&mut self, user: &str) -> Result<(String, String), Status> {
+        use create_web_auth_n_registration_link_request::Medium;
+        let request = CreateWebAuthNRegistrationLinkRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            medium: Some(Medium::ReturnCode(ReturnWebAuthNRegistrationCode {})),
+        };
+        let answer = self.client.create_web_auth_n_registration_link(request).await?.into_inner();
+        self.filled(answer.details, user);
+        let code = answer.code.expect("the code");
+        Ok((code.id, code.code))
+    }
+
+    pub async fn remove_key(&mut self, user: &str, factor: &str) -> Result<(), Status> {
+        let request = RemoveWebAuthNAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            web_auth_n_id: factor.to_owned(),
+        };
+        let answer = self.client.remove_web_auth_n_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
 }

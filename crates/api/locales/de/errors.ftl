@@ -44,7 +44,23 @@ errors-user-mfa-otp-too-many = Der Benutzer hat schon so viele Faktoren dieser A
 
 errors-user-mfa-totp-not-existing = Der Benutzer hat keine solche Authenticator-App. Prüfen Sie deren Id, oder beginnen Sie eine neue Registrierung.
 errors-user-mfa-totp-invalid-code = Der Code stimmt nicht. Geben Sie den ein, den die App jetzt zeigt, und prüfen Sie die Uhr des Geräts.
-errors-user-mfa-totp-expired = Die Zeit für diese Registrierung ist um. Beginnen Sie eine neue.
+errors-user-mfa-registration-expired = Die Zeit für diese Registrierung ist um. Beginnen Sie eine neue.
+
+errors-user-webauthn-not-found = Der Benutzer hat keinen solchen Passkey oder Sicherheitsschlüssel. Prüfen Sie dessen Id, oder beginnen Sie eine neue Registrierung.
+errors-user-webauthn-already-verified = Dieser Passkey oder Sicherheitsschlüssel ist schon registriert. Beginnen Sie für einen weiteren eine neue Registrierung.
+errors-user-webauthn-already-exists = Dieser Passkey oder Sicherheitsschlüssel ist schon registriert. Verwenden Sie einen anderen.
+errors-user-webauthn-domain-unknown = { $field } ist keine Domain dieses Servers. Nennen Sie den Host seiner externen URL, einen seiner öffentlichen Hosts oder eine Domain, unter der diese registriert sind.
+errors-user-webauthn-malformed = { $field } fehlt oder ist nicht, was ein Browser antwortet. Senden Sie das JSON des Schlüssels, wie es ist, mit Binärwerten in base64url.
+errors-user-webauthn-kind = { $field }: Das ist keine Registrierung eines öffentlichen Schlüssels. Senden Sie, was navigator.credentials.create geantwortet hat.
+errors-user-webauthn-challenge = { $field }: Der Browser hat eine andere Aufgabe beantwortet. Verwenden Sie die Optionen dieser Registrierung, oder beginnen Sie eine neue.
+errors-user-webauthn-origin = { $field }: Die Antwort kommt von einer Seite, die nicht zu diesem Server gehört. Registrieren Sie auf einer Seite seiner externen URL oder seiner öffentlichen Hosts.
+errors-user-webauthn-domain = { $field }: Der Schlüssel wurde für eine andere Domain gemacht. Verwenden Sie die Optionen dieser Registrierung, wie sie sind.
+errors-user-webauthn-presence = { $field }: Der Authenticator hat niemanden bemerkt. Berühren Sie ihn, wenn er darum bittet.
+errors-user-webauthn-algorithm = { $field }: Der Schlüssel ist von einer Art, die nicht angeboten wurde. Verwenden Sie die Optionen dieser Registrierung, wie sie sind, oder einen anderen Authenticator.
+errors-user-webauthn-attestation = { $field }: Was der Authenticator über sich sagt, hält der Prüfung nicht stand. Versuchen Sie es noch einmal, oder verwenden Sie einen anderen.
+errors-user-webauthn-link-unknown = Dieser Registrierungslink wurde schon benutzt oder durch einen neueren ersetzt. Verwenden Sie den neuesten, oder verlangen Sie einen neuen.
+errors-user-webauthn-link-no-email = Ein Registrierungslink wird nur an eine bestätigte E-Mail-Adresse gesendet. Setzen und bestätigen Sie diese zuerst, oder verlangen Sie den Code in der Antwort.
+errors-factor-name-invalid = { $field } ist kein Name. Ein Name hat 1 bis 200 Zeichen, ist nicht leer und hat keine Steuerzeichen.
 
 errors-user-username-already-exists = Dieser Benutzername ist vergeben. Wählen Sie einen anderen.
 errors-user-username-not-found = Der Benutzer hat keinen solchen Benutzernamen. Prüfen Sie dessen Id.

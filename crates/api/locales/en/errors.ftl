@@ -44,7 +44,23 @@ errors-user-mfa-otp-too-many = The user has as many factors of this kind as are 
 
 errors-user-mfa-totp-not-existing = The user has no such authenticator app. Check its id, or start a new registration.
 errors-user-mfa-totp-invalid-code = The code is not right. Enter the one that the app shows now, and check the clock of the device.
-errors-user-mfa-totp-expired = The time for this registration is over. Start a new one.
+errors-user-mfa-registration-expired = The time for this registration is over. Start a new one.
+
+errors-user-webauthn-not-found = The user has no such passkey or security key. Check its id, or start a new registration.
+errors-user-webauthn-already-verified = This passkey or security key is registered already. Start a new registration for another one.
+errors-user-webauthn-already-exists = This passkey or security key is registered already. Use another one.
+errors-user-webauthn-domain-unknown = { $field } is no domain of this server. Name the host of its external URL, one of its public hosts, or a domain that they are registered under.
+errors-user-webauthn-malformed = { $field } is missing or not what a browser answers. Send the JSON of the credential as it is, with binary values in base64url.
+errors-user-webauthn-kind = { $field }: this is no registration of a public key. Send what navigator.credentials.create answered.
+errors-user-webauthn-challenge = { $field }: the browser answered another challenge. Use the options of this registration, or start a new one.
+errors-user-webauthn-origin = { $field }: the answer comes from a page that is not one of this server's. Register on a page of its external URL or public hosts.
+errors-user-webauthn-domain = { $field }: the key was made for another domain. Use the options of this registration as they are.
+errors-user-webauthn-presence = { $field }: the authenticator did not notice anybody. Touch it when it asks.
+errors-user-webauthn-algorithm = { $field }: the key is of a kind that was not offered. Use the options of this registration as they are, or another authenticator.
+errors-user-webauthn-attestation = { $field }: what the authenticator says about itself does not hold. Try again, or use another authenticator.
+errors-user-webauthn-link-unknown = This registration link was used already or replaced by a newer one. Use the newest, or ask for another.
+errors-user-webauthn-link-no-email = A registration link is sent to a verified e-mail address only. Set and verify it first, or ask for the code in the answer.
+errors-factor-name-invalid = { $field } is no name. A name has 1 to 200 characters, is not blank, and has no control characters.
 
 errors-user-username-already-exists = This username is taken. Choose another one.
 errors-user-username-not-found = The user has no such username. Check its id.

@@ -32,7 +32,11 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::VerifyTotp
         | Op::RemoveTotp
         | Op::AddIdpLink
-        | Op::RemoveIdpLink => "COMMAND-6T2xrOHxTx",
+        | Op::RemoveIdpLink
+        | Op::StartWebauthn
+        | Op::VerifyWebauthn
+        | Op::RemoveWebauthn
+        | Op::CreateWebauthnLink => "COMMAND-6T2xrOHxTx",
         Op::GetMyEmail => "QUERY-Hms2s",
         Op::SetMyEmail | Op::ResendMyEmail => "COMMAND-0Pe4r",
         Op::GetMyPhone => "QUERY-DAvb3",
@@ -161,6 +165,14 @@ pub(super) const fn totp_not_found(op: Op) -> &'static str {
     }
 }
 
+/// The code is wrong.
+pub(super) const fn code_wrong(op: Op) -> &'static str {
+    match op {
+        Op::StartWebauthn => "COMMAND-Eeb2a",
+        _ => "CODE-woT0xc",
+    }
+}
+
 /// Operations of auth v1 know a wrong and an expired code by one id.
 pub(super) const fn code_invalid_or_expired(op: Op) -> Option<&'static str> {
     match op {
@@ -195,6 +207,8 @@ pub(super) const fn not_an_id(op: Op) -> &'static str {
         Op::RemoveOtpEmail => "COMMAND-S2h11",
         Op::VerifyTotp => "COMMAND-8N9ds",
         Op::RemoveTotp => "COMMAND-5M0sd",
+        Op::StartWebauthn => "COMMAND-3M0od",
+        Op::RemoveWebauthn => "COMMAND-6M9de",
         Op::AddUsername => "COMMAND-aS3Vz5t6BS",
         Op::RemoveUsername => "COMMAND-J6ybG5WZiy",
         _ => "MERLON-e1Vm8XtG",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::access::Permission;
 use domain::base::Span;
-use domain::user::ExternalUser;
+use domain::user::{ExternalUser, FactorName};
 use domain::user_schema::{Authenticator, TypeName};
 use store::Error as StoreError;
 
@@ -13,7 +13,9 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// Ids that stand for two conditions of one operation, because they do in the reference.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 11] = [
+    // What a browser answered does not hold; the text tells why.
+    "WEBAU-3Vb9s",
     // A unique value is taken: a username, or the type of a schema.
     "V3-DKcYh",
     // A number that cannot be read, and one that only a guess could complete.
@@ -46,6 +48,10 @@ fn refusals() -> Vec<Refusal> {
         Refusal::TokenNotFound,
         Refusal::TotpNotFound,
         Refusal::TotpVerified,
+        Refusal::WebauthnNotFound,
+        Refusal::WebauthnVerified,
+        Refusal::WebauthnTaken,
+        Refusal::LinkUnknown,
         Refusal::UsernameTaken,
         Refusal::UsernameNotFound,
         Refusal::TooManyUsernames,
@@ -84,6 +90,16 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Username(UsernameError::TooLong),
         Invalid::Username(UsernameError::Character),
         Invalid::Username(UsernameError::Lookalike),
+        Invalid::FactorName(FactorName::parse("").expect_err("no name")),
+        Invalid::Domain,
+        Invalid::Answer(AnswerFault::Malformed),
+        Invalid::Answer(AnswerFault::Kind),
+        Invalid::Answer(AnswerFault::Challenge),
+        Invalid::Answer(AnswerFault::Origin),
+        Invalid::Answer(AnswerFault::Domain),
+        Invalid::Answer(AnswerFault::Presence),
+        Invalid::Answer(AnswerFault::Algorithm),
+        Invalid::Answer(AnswerFault::Attestation),
         Invalid::UrlTemplateSyntax,
         Invalid::UrlTemplateName,
         Invalid::UrlTemplateHost,
@@ -231,6 +247,8 @@ fn users_that_are_unknown_have_the_id_of_their_operation() {
         (Op::AddOtpSms, "COMMAND-6T2xrOHxTx"),
         (Op::AddUsername, "COMMAND-6T2xrOHxTx"),
         (Op::StartTotp, "COMMAND-6T2xrOHxTx"),
+        (Op::StartWebauthn, "COMMAND-6T2xrOHxTx"),
+        (Op::CreateWebauthnLink, "COMMAND-6T2xrOHxTx"),
         (Op::VerifyOtpEmail, "COMMAND-6T2xrOHxTx"),
         (Op::GetMyUser, "QUERY-Dfbg2"),
         (Op::GetMyEmail, "QUERY-Hms2s"),
@@ -597,8 +615,8 @@ fn no_id_stands_for_two_conditions_of_one_operation() {
 #[test]
 fn what_shares_an_id_is_told_apart_by_code_or_text() {
     let mut seen: HashMap<(Op, &str, Code), Text> = HashMap::new();
-    for (op, answer) in
-        all_answers().filter(|(_, answer)| !["AUTH-AWfge", "PHONE-so0wa", "V3-DKcYh"].contains(&answer.id))
+    for (op, answer) in all_answers()
+        .filter(|(_, answer)| !["AUTH-AWfge", "PHONE-so0wa", "V3-DKcYh", "WEBAU-3Vb9s"].contains(&answer.id))
     {
         let first = *seen.entry((op, answer.id, answer.code)).or_insert(answer.text);
         assert_eq!(first, answer.text, "{op:?} {}", answer.id);

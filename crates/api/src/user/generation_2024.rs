@@ -6,6 +6,7 @@ use app::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
         idp_link, otp, search as find, totp, username,
+        webauthn::{self, NewRegistration},
     },
 };
 use domain::user::Channel;
@@ -18,7 +19,8 @@ use proto::{
 };
 
 use super::{
-    Users, answer, changed_of, data, details_2024, factor_id, idp_id, org_v2, patch, revealed, schema_id,
+    Users, answer, browser_answer, changed_of, data, details_2024, factor_id, idp_id, org_v2, patch,
+    revealed, schema_id,
     search::{generation_2024 as filters, page},
     shapes::generation_2024::{self as shapes, For},
     timestamp, user_id, username_id,
@@ -543,6 +545,83 @@ impl UserService<Call> for Users {
             let idp = idp_id(&req.idp_id)?;
             let changed = idp_link::remove(&self.ctx, caller, &target, &idp).await?;
             Ok(wire::RemoveIdpAuthenticatorResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_web_auth_n_registration(
+        &self,
+        call: Call,
+        req: wire::StartWebAuthNRegistrationRequest,
+    ) -> Result<wire::StartWebAuthNRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::StartWebauthn, async {
+            let target = target_of(&req.user_id)?;
+            let new = NewRegistration {
+                attachment: shapes::attachment(req.authenticator_type)?,
+                link: shapes::entered_link(req.code)?,
+                domain: req.domain,
+            };
+            let started = webauthn::start(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::StartWebAuthNRegistrationResponse {
+                details: details_2024(&started.changed),
+                web_auth_n_id: started.factor.to_string(),
+                public_key_credential_creation_options: Some(started.options.into()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_web_auth_n_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyWebAuthNRegistrationRequest,
+    ) -> Result<wire::VerifyWebAuthNRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyWebauthn, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("web_auth_n_id", &req.web_auth_n_id)?;
+            let (credential, name) = browser_answer(req.public_key_credential, &req.web_auth_n_name)?;
+            let answer = (&credential, &name);
+            let changed = webauthn::verify(&self.ctx, caller, &target, &factor, answer).await?;
+            Ok(wire::VerifyWebAuthNRegistrationResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn create_web_auth_n_registration_link(
+        &self,
+        call: Call,
+        req: wire::CreateWebAuthNRegistrationLinkRequest,
+    ) -> Result<wire::CreateWebAuthNRegistrationLinkResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::CreateWebauthnLink, async {
+            let target = target_of(&req.user_id)?;
+            let medium = shapes::link_medium(&self.ctx, req.medium)?;
+            let created = webauthn::create_link(&self.ctx, caller, &target, &medium, call.language).await?;
+            Ok(wire::CreateWebAuthNRegistrationLinkResponse {
+                details: details_2024(&created.changed),
+                code: shapes::link_code(&created.id, created.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn remove_web_auth_n_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveWebAuthNAuthenticatorRequest,
+    ) -> Result<wire::RemoveWebAuthNAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveWebauthn, async {
+            let target = target_of(&req.user_id)?;
+            let factor = factor_id("web_auth_n_id", &req.web_auth_n_id)?;
+            let changed = webauthn::remove(&self.ctx, caller, &target, &factor).await?;
+            Ok(wire::RemoveWebAuthNAuthenticatorResponse {
                 details: details_2024(&changed),
             })
         })

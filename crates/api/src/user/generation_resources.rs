@@ -7,6 +7,7 @@ use app::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
         idp_link, otp, search as find, totp, username,
+        webauthn::{self, NewRegistration},
     },
 };
 use domain::user::Channel;
@@ -19,8 +20,8 @@ use proto::{
 };
 
 use super::{
-    Users, answer, changed_of, data, details, factor_id, id, idp_id, in_instance, org_v3, patch, revealed,
-    schema_id,
+    Users, answer, browser_answer, changed_of, data, details, factor_id, id, idp_id, in_instance, org_v3,
+    patch, revealed, schema_id,
     search::{page, resources as filters},
     shapes::resources::{self as shapes, For},
     target, timestamp, user_id, username_id,
@@ -539,6 +540,87 @@ impl ZitadelUsers<Call> for Users {
             let idp = idp_id(&req.idp_id)?;
             let changed = idp_link::remove(&self.ctx, caller, &target, &idp).await?;
             Ok(wire::RemoveIdpAuthenticatorResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_web_auth_n_registration(
+        &self,
+        call: Call,
+        req: wire::StartWebAuthNRegistrationRequest,
+    ) -> Result<wire::StartWebAuthNRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::StartWebauthn, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let asked = req
+                .registration
+                .ok_or(Error::invalid("registration", Invalid::Missing))?;
+            let new = NewRegistration {
+                attachment: shapes::attachment(asked.authenticator_type)?,
+                link: shapes::entered_link(asked.code)?,
+                domain: asked.domain,
+            };
+            let started = webauthn::start(&self.ctx, caller, &target, &new).await?;
+            Ok(wire::StartWebAuthNRegistrationResponse {
+                details: details(&started.changed),
+                web_auth_n_id: started.factor.to_string(),
+                public_key_credential_creation_options: Some(started.options.into()),
+            })
+        })
+        .await
+    }
+
+    async fn verify_web_auth_n_registration(
+        &self,
+        call: Call,
+        req: wire::VerifyWebAuthNRegistrationRequest,
+    ) -> Result<wire::VerifyWebAuthNRegistrationResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::VerifyWebauthn, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let factor = factor_id("web_auth_n_id", &req.web_auth_n_id)?;
+            let given = req.verify.ok_or(Error::invalid("verify", Invalid::Missing))?;
+            let (credential, name) = browser_answer(given.public_key_credential, &given.web_auth_n_name)?;
+            let answer = (&credential, &name);
+            let changed = webauthn::verify(&self.ctx, caller, &target, &factor, answer).await?;
+            Ok(wire::VerifyWebAuthNRegistrationResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn create_web_auth_n_registration_link(
+        &self,
+        call: Call,
+        req: wire::CreateWebAuthNRegistrationLinkRequest,
+    ) -> Result<wire::CreateWebAuthNRegistrationLinkResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::CreateWebauthnLink, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let medium = shapes::link_medium(&self.ctx, req.medium)?;
+            let created = webauthn::create_link(&self.ctx, caller, &target, &medium, call.language).await?;
+            Ok(wire::CreateWebAuthNRegistrationLinkResponse {
+                details: details(&created.changed),
+                code: shapes::link_code(&created.id, created.code.as_ref()),
+            })
+        })
+        .await
+    }
+
+    async fn remove_web_auth_n_authenticator(
+        &self,
+        call: Call,
+        req: wire::RemoveWebAuthNAuthenticatorRequest,
+    ) -> Result<wire::RemoveWebAuthNAuthenticatorResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RemoveWebauthn, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let factor = factor_id("web_auth_n_id", &req.web_auth_n_id)?;
+            let changed = webauthn::remove(&self.ctx, caller, &target, &factor).await?;
+            Ok(wire::RemoveWebAuthNAuthenticatorResponse {
                 details: details(&changed),
             })
         })

@@ -16,7 +16,10 @@ use app::{
     secret::Secret,
     user::{self, Changed, UserPatch, Written, code::NewDestination},
 };
-use domain::base::{FactorId, IdpId, OrgId, SchemaId, Timestamp, UserId, UsernameId};
+use domain::{
+    base::{FactorId, IdpId, OrgId, SchemaId, Timestamp, UserId, UsernameId},
+    user::FactorName,
+};
 use proto::{
     rpc::Status,
     wkt,
@@ -197,6 +200,13 @@ fn revealed(code: Option<&Secret>) -> Option<String> {
 
 fn data(given: Option<wkt::Struct>) -> Option<Map<String, Value>> {
     given.map(Into::into)
+}
+
+/// What both generations take of a browser's answer to a registration, and the name that the user gives the key.
+fn browser_answer(answer: Option<wkt::Struct>, name: &str) -> app::Result<(Map<String, Value>, FactorName)> {
+    let answer = answer.ok_or(Error::invalid("public_key_credential", Invalid::Missing))?;
+    let name = FactorName::parse(name).map_err(|e| Error::invalid("web_auth_n_name", e))?;
+    Ok((answer.into(), name))
 }
 
 /// What both generations ask of a change to a user.

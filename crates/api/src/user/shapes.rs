@@ -7,16 +7,23 @@ macro_rules! shapes {
                 Ctx, Error, Language,
                 error::Invalid,
                 schema::Followed,
+                secret::Secret,
                 url_template::UrlTemplate,
                 user::{
                     UserView,
                     code::{NewDestination, Verification},
                     idp_link::{NewLink, ShownLink},
                     username::NewUsername,
+                    webauthn::{EnteredLink, LinkMedium},
                 },
+                webauthn::Attachment,
             };
-            use domain::user::{
-                Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
+            use domain::{
+                base::CodeId,
+                user::{
+                    Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
+                    WebauthnFactor,
+                },
             };
             use $schema as Schema;
             use $wire as wire;
@@ -203,8 +210,10 @@ macro_rules! shapes {
                     is_verified: person.totp_ready(f),
                 });
                 let usernames = person.usernames.iter().map(username_of).collect();
+                let keys = person.webauthns.iter().map(webauthn_of);
                 let all = wire::Authenticators {
                     usernames,
+                    web_auth_n: keys.collect(),
                     totps: totps.collect(),
                     otp_sms,
                     otp_email,
@@ -212,6 +221,65 @@ macro_rules! shapes {
                     ..Default::default()
                 };
                 (all != wire::Authenticators::default()).then_some(all)
+            }
+
+            fn webauthn_of(factor: &WebauthnFactor) -> wire::WebAuthN {
+                let named = factor.credential();
+                wire::WebAuthN {
+                    web_auth_n_id: factor.id.to_string(),
+                    name: named
+                        .map(|n| n.name.as_str().to_owned())
+                        .unwrap_or_default(),
+                    is_verified: named.is_some(),
+                    user_verified: named.is_some_and(|n| n.credential.user_verified),
+                }
+            }
+
+            pub(in crate::user) fn attachment(number: i32) -> app::Result<Option<Attachment>> {
+                use wire::WebAuthNAuthenticatorType as Type;
+                match Type::try_from(number) {
+                    Ok(Type::WebAuthNAuthenticatorUnspecified) => Ok(None),
+                    Ok(Type::WebAuthNAuthenticatorPlatform) => Ok(Some(Attachment::Platform)),
+                    Ok(Type::WebAuthNAuthenticatorCrossPlatform) => Ok(Some(Attachment::CrossPlatform)),
+                    Err(_) => Err(Error::invalid("authenticator_type", Invalid::Authenticator)),
+                }
+            }
+
+            pub(in crate::user) fn entered_link(
+                code: Option<wire::AuthenticatorRegistrationCode>,
+            ) -> app::Result<Option<EnteredLink>> {
+                let read = |code: wire::AuthenticatorRegistrationCode| {
+                    Ok(EnteredLink {
+                        id: CodeId::parse(&code.id).map_err(|_| Error::invalid("code.id", Invalid::Id))?,
+                        code: Secret::new(code.code),
+                    })
+                };
+                code.map(read).transpose()
+            }
+
+            pub(in crate::user) fn link_medium(
+                ctx: &Ctx,
+                asked: Option<wire::create_web_auth_n_registration_link_request::Medium>,
+            ) -> app::Result<LinkMedium> {
+                use wire::create_web_auth_n_registration_link_request::Medium as M;
+                let template = match asked {
+                    Some(M::ReturnCode(_)) => return Ok(LinkMedium::Return),
+                    Some(M::SendLink(send)) => send.url_template,
+                    None => None,
+                };
+                let read = |text: String| UrlTemplate::parse_registration(&text, &ctx.policy);
+                Ok(LinkMedium::Send(template.map(read).transpose()?))
+            }
+
+            /// The code of a link, in the one answer that holds it.
+            pub(in crate::user) fn link_code(
+                id: &CodeId,
+                code: Option<&Secret>,
+            ) -> Option<wire::AuthenticatorRegistrationCode> {
+                code.map(|code| wire::AuthenticatorRegistrationCode {
+                    id: id.to_string(),
+                    code: code.reveal().to_owned(),
+                })
             }
 
             pub(in crate::user) fn state_of(person: &Person) -> i32 {

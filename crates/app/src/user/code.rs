@@ -1,7 +1,7 @@
 //! Issuing a code and accounting for its send, for contact data and factors alike.
 
 use domain::{
-    base::{FactorId, UserId},
+    base::{CodeId, FactorId, InstanceId, UserId},
     code::{Attempt, GuessBudget, IssuedCode, Medium, Miss},
     user::{Channel, Destination, EmailAddress, PhoneNumber, Proof, Refusal, User},
 };
@@ -88,7 +88,7 @@ pub(crate) fn may_vouch<'a>(grant: Grant, asked: impl IntoIterator<Item = &'a Ve
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub proof: Proof,
-    code: Option<Secret>,
+    pub code: Option<Secret>,
     subject: Subject,
 }
 
@@ -114,22 +114,44 @@ pub(crate) fn draft(
         Verification::Return => Medium::Returned,
         Verification::Send { .. } => Medium::Sent,
     };
-    let policy = policy_of(ctx, new.destination.channel());
-    let code = one_time_code(&*ctx.entropy, policy);
-    let (digest, _) = ctx.keys.code_digest(&subject, code.reveal());
-    let expires = ctx.now() + policy.lifetime;
-    let issued = IssuedCode {
-        digest,
-        length: policy.length,
-        expires,
-        tries: policy.tries,
-        medium,
-    };
+    let (issued, code) = issue(ctx, &subject, policy_of(ctx, new.destination.channel()), medium);
     Draft {
         proof: Proof::Code(issued),
         code: Some(code),
         subject,
     }
+}
+
+/// Draws a code for a subject.
+fn issue(ctx: &Ctx, subject: &Subject, policy: &CodePolicy, medium: Medium) -> (IssuedCode, Secret) {
+    let code = one_time_code(&*ctx.entropy, policy);
+    let (digest, _) = ctx.keys.code_digest(subject, code.reveal());
+    let issued = IssuedCode {
+        digest,
+        length: policy.length,
+        expires: ctx.now() + policy.lifetime,
+        tries: policy.tries,
+        medium,
+    };
+    (issued, code)
+}
+
+/// Draws the code of a registration link. It is bound to the user and not to a destination, so that a new link gives no
+/// fresh guesses.
+pub(super) fn draft_link(
+    ctx: &Ctx,
+    instance: &InstanceId,
+    user: &UserId,
+    medium: Medium,
+) -> (Draft, IssuedCode) {
+    let subject = ctx.keys.subject(instance, user, Purpose::RegistrationLink, None);
+    let (issued, code) = issue(ctx, &subject, &ctx.policy.link_code, medium);
+    let draft = Draft {
+        proof: Proof::Code(issued.clone()),
+        code: Some(code),
+        subject,
+    };
+    (draft, issued)
 }
 
 fn policy_of(ctx: &Ctx, channel: Channel) -> &CodePolicy {
@@ -144,8 +166,12 @@ fn policy_of(ctx: &Ctx, channel: Channel) -> &CodePolicy {
 pub(crate) struct Occasion<'a> {
     /// The fact that caused it.
     pub cause: &'static str,
+    /// What the message is about, on each channel.
+    pub kind: fn(Channel) -> MessageKind,
     /// The factor that is being registered.
     pub factor: Option<&'a FactorId>,
+    /// The id of the code, where it has one.
+    pub code_id: Option<&'a CodeId>,
 }
 
 /// Hands the code over as the caller wanted: in the answer, or as a message that is committed with the change.
@@ -178,12 +204,10 @@ pub(crate) async fn hand_over(
         org_id: org.as_str(),
         code: code.reveal(),
         factor_id: occasion.factor.map(FactorId::as_str),
+        code_id: occasion.code_id.map(CodeId::as_str),
     };
     let message = Message {
-        kind: match channel {
-            Channel::Sms => MessageKind::VerifyPhone,
-            Channel::Email => MessageKind::VerifyEmail,
-        },
+        kind: (occasion.kind)(channel),
         cause: occasion.cause.to_owned(),
         destination: new.destination.clone(),
         link: link.as_ref().and_then(|l| l.render(&values)),

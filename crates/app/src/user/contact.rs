@@ -16,6 +16,7 @@ use crate::{
     ctx::Ctx,
     error::{Error, Result},
     language::Language,
+    message::MessageKind,
     secret::{Purpose, Secret},
 };
 
@@ -87,7 +88,9 @@ pub(super) async fn set_in(
 
 const CONTACT: Occasion<'static> = Occasion {
     cause: "contact_code_issued",
+    kind: MessageKind::verify,
     factor: None,
+    code_id: None,
 };
 
 /// Enters the code for the contact phone or e-mail: oneself, or with `user.write`.

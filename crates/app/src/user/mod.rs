@@ -8,6 +8,7 @@ pub mod search;
 pub mod token;
 pub mod totp;
 pub mod username;
+pub mod webauthn;
 
 use domain::{
     access::Permission,

@@ -17,6 +17,7 @@ use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
     error::{Error, Result},
+    message::MessageKind,
     schema,
     secret::{Purpose, Secret},
 };
@@ -79,7 +80,9 @@ async fn add_in(
     let factor = own.map(|f| f.id.clone()).ok_or(Error::NotFound)?;
     let occasion = Occasion {
         cause: "otp_code_issued",
+        kind: MessageKind::verify,
         factor: Some(&factor),
+        code_id: None,
     };
     let code = code::hand_over(ctx, work, user, new, draft, occasion).await?;
     Ok(OtpAdded {
@@ -192,7 +195,7 @@ pub async fn unbind(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channe
     .await
 }
 
-/// Removes registrations of OTP and TOTP factors whose time is over; answers how many users were touched. Run now and then.
+/// Removes registrations of factors, and links for them, whose time is over; answers how many users were touched. Run now and then.
 pub async fn sweep_stale(ctx: &Ctx) -> Result<usize> {
     let stale = {
         let mut snapshot = ctx.store.snapshot().await?;

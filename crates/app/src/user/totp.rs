@@ -5,7 +5,7 @@ use data_encoding::BASE32_NOPAD;
 use domain::{
     access::Permission,
     base::{FactorId, InstanceId, Span, UserId},
-    user::{Channel, Command, Person, SealedSecret, TotpAttempt, User},
+    user::{Command, SealedSecret, TotpAttempt, User},
     user_schema::Authenticator,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -73,7 +73,7 @@ pub async fn start(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<TotpSt
                         expires,
                     };
                     work.decide(&mut user, start)?;
-                    let label = label(work, caller, &user).await?;
+                    let label = username::label(work, &user).await?;
                     Ok(TotpStarted {
                         changed: changed(&user)?,
                         factor: id.clone(),
@@ -84,19 +84,6 @@ pub async fn start(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<TotpSt
             },
         )
         .await
-}
-
-/// What an app lists the factor under: the preferred login name, else the e-mail, else the id.
-async fn label(work: &mut Work<'_>, caller: &Caller, user: &Stream<User>) -> Result<String> {
-    let person = user.state.person().ok_or(Error::NotFound)?;
-    let names = username::login_names_in(work.snapshot(), &caller.instance, person).await?;
-    let email = |person: &Person| {
-        person
-            .contact(Channel::Email)
-            .map(|c| c.destination.as_str().to_owned())
-    };
-    let name = names.into_iter().next().or_else(|| email(person));
-    Ok(name.unwrap_or_else(|| user.id.to_string()))
 }
 
 /// The key URI that authenticator apps read, issuer and label escaped.

@@ -3,10 +3,10 @@
 use domain::{
     access::Permission,
     base::{InstanceId, UsernameId},
-    user::{Command, NameScope, Person, Refusal, Username},
+    user::{Channel, Command, NameScope, Person, Refusal, User, Username},
     user_schema::Authenticator,
 };
-use store::{Snapshot, read};
+use store::{Snapshot, Stream, Work, read};
 
 use super::{Changed, changed, command_as};
 use crate::{
@@ -101,6 +101,20 @@ pub(super) fn taken(error: Error) -> Error {
 pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, id: &UsernameId) -> Result<Changed> {
     let remove = || Command::RemoveUsername(id.clone());
     command_as(ctx, "user.username.remove", caller, target, NEED, remove).await
+}
+
+/// What apps and authenticators list a user under: the preferred login name, else the e-mail, else the id.
+pub(super) async fn label(work: &mut Work<'_>, user: &Stream<User>) -> Result<String> {
+    let person = user.state.person().ok_or(Error::NotFound)?;
+    let instance = work.instance().clone();
+    let names = login_names_in(work.snapshot(), &instance, person).await?;
+    let email = |person: &Person| {
+        person
+            .contact(Channel::Email)
+            .map(|c| c.destination.as_str().to_owned())
+    };
+    let name = names.into_iter().next().or_else(|| email(person));
+    Ok(name.unwrap_or_else(|| user.id.to_string()))
 }
 
 /// What a user can sign in as, oldest first: instance-wide names as they are, names of the organization followed by `@` and its

@@ -23,3 +23,4 @@ mod search;
 mod token;
 mod totp;
 mod username;
+mod webauthn;

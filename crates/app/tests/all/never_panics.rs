@@ -69,7 +69,7 @@ proptest! {
         user in r"\PC{1,30}", code in r"\PC{1,12}",
     ) {
         if let Ok(template) = UrlTemplate::parse(&text, true, &policy()) {
-            let values = LinkValues { user_id: &user, org_id: &user, code: &code, factor_id: Some(&code) };
+            let values = LinkValues { user_id: &user, org_id: &user, code: &code, factor_id: Some(&code), code_id: Some(&code) };
             let link = template.render(&values).unwrap();
             prop_assert!(!link.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\'), "{link:?}");
             let host = host_of(&link);

@@ -87,6 +87,8 @@ ids! {
     SchemaId,
     /// An identity provider.
     IdpId,
+    /// A code that is named beside its text, such as that of a registration link; unique within its user.
+    CodeId,
 }
 
 #[cfg(test)]

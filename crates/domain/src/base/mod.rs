@@ -6,6 +6,6 @@ mod personal;
 mod time;
 
 pub use decision::{Aggregate, Decision};
-pub use id::{FactorId, IdError, IdpId, InstanceId, OrgId, SchemaId, TokenId, UserId, UsernameId};
+pub use id::{CodeId, FactorId, IdError, IdpId, InstanceId, OrgId, SchemaId, TokenId, UserId, UsernameId};
 pub use personal::{Forgettable, Personal};
 pub use time::{Span, Timestamp};

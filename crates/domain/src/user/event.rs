@@ -1,12 +1,17 @@
 //! What happened to a user. The JSON of each variant is frozen by a golden file; personal values are not part of it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Channel, Destination, ExternalUser, Kind, NameScope, SchemaRef, SealedSecret, Username};
+use super::{
+    Challenge, Channel, Destination, ExternalUser, Kind, NameScope, NamedCredential, SchemaRef, SealedSecret,
+    Username,
+};
 use crate::{
     access::{Role, Scope},
-    base::{FactorId, Forgettable, IdpId, OrgId, Personal, Timestamp, TokenId, UsernameId},
+    base::{CodeId, FactorId, Forgettable, IdpId, OrgId, Personal, Timestamp, TokenId, UsernameId},
     code::{Digest, IssuedCode},
 };
 
@@ -129,6 +134,34 @@ pub enum Event {
     IdpLinkRemoved {
         id: FactorId,
     },
+    WebauthnLinkIssued {
+        id: CodeId,
+        code: IssuedCode,
+    },
+    WebauthnLinkCheckFailed {
+        id: CodeId,
+    },
+    WebauthnLinkUsed {
+        id: CodeId,
+    },
+    WebauthnLinkEnded {
+        id: CodeId,
+    },
+    WebauthnStarted {
+        id: FactorId,
+        domain: Arc<str>,
+        #[serde(default, skip_serializing)]
+        challenge: Personal<Challenge>,
+        expires: Timestamp,
+    },
+    WebauthnVerified {
+        id: FactorId,
+        #[serde(default, skip_serializing)]
+        credential: Personal<NamedCredential>,
+    },
+    WebauthnRemoved {
+        id: FactorId,
+    },
 }
 
 impl Forgettable for Event {
@@ -164,6 +197,13 @@ impl Forgettable for Event {
             Self::UsernameRemoved { .. } => "username_removed",
             Self::IdpLinkAdded { .. } => "idp_link_added",
             Self::IdpLinkRemoved { .. } => "idp_link_removed",
+            Self::WebauthnLinkIssued { .. } => "webauthn_link_issued",
+            Self::WebauthnLinkCheckFailed { .. } => "webauthn_link_check_failed",
+            Self::WebauthnLinkUsed { .. } => "webauthn_link_used",
+            Self::WebauthnLinkEnded { .. } => "webauthn_link_ended",
+            Self::WebauthnStarted { .. } => "webauthn_started",
+            Self::WebauthnVerified { .. } => "webauthn_verified",
+            Self::WebauthnRemoved { .. } => "webauthn_removed",
         }
     }
 
@@ -179,6 +219,12 @@ impl Forgettable for Event {
             Self::TotpStarted { secret, .. } => secret.known().and_then(|s| serde_json::to_string(s).ok()),
             Self::UsernameAdded { name, .. } => name.known().and_then(|n| serde_json::to_string(n).ok()),
             Self::IdpLinkAdded { user, .. } => user.known().and_then(|u| serde_json::to_string(u).ok()),
+            Self::WebauthnStarted { challenge, .. } => {
+                challenge.known().and_then(|c| serde_json::to_string(c).ok())
+            }
+            Self::WebauthnVerified { credential, .. } => {
+                credential.known().and_then(|c| serde_json::to_string(c).ok())
+            }
             _ => None,
         }
     }
@@ -199,6 +245,12 @@ impl Forgettable for Event {
             }
             Self::IdpLinkAdded { user, .. } => {
                 *user = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::WebauthnStarted { challenge, .. } => {
+                *challenge = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::WebauthnVerified { credential, .. } => {
+                *credential = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ mod state;
 mod token;
 mod totp;
 mod username;
+mod webauthn;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +28,14 @@ pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
 pub use totp::{SealedSecret, TotpAttempt, TotpFactor, TotpProof};
 pub use username::{NameScope, OwnName, Username, UsernameError};
+pub use webauthn::{
+    Challenge, Credential, FactorName, FactorNameError, LinkAttempt, NamedCredential, NewWebauthn, PublicKey,
+    RegistrationLink, WebauthnFactor, WebauthnProof,
+};
 
 use crate::{
     access::{Role, Scope},
-    base::{Aggregate, Decision, FactorId, IdpId, OrgId, Timestamp, TokenId, UsernameId},
+    base::{Aggregate, CodeId, Decision, FactorId, IdpId, OrgId, Timestamp, TokenId, UsernameId},
     code::{Attempt, Digest, IssuedCode, Miss},
 };
 use serde::{Deserialize, Serialize};
@@ -185,7 +190,7 @@ pub enum Command {
     },
     /// Switches the bound factor off.
     RemoveBoundOtp(Channel),
-    /// Removes registrations whose time is over: OTP a day after their code expired, TOTP at once.
+    /// Removes registrations whose time is over: OTP a day after their code expired, TOTP and WebAuthn at once.
     ForgetStale,
     /// Starts the registration of a TOTP factor.
     StartTotp {
@@ -205,6 +210,24 @@ pub enum Command {
     },
     /// Removes a TOTP factor, pending or not.
     RemoveTotp(FactorId),
+    /// Makes a link by which the user can register a passkey elsewhere; it replaces the one before it.
+    IssueWebauthnLink {
+        /// Id for the link.
+        id: CodeId,
+        /// The code that it carries.
+        code: IssuedCode,
+    },
+    /// Starts the registration of a passkey or security key.
+    StartWebauthn(NewWebauthn),
+    /// Completes a registration with what the authenticator proved to hold.
+    VerifyWebauthn {
+        /// Which factor.
+        id: FactorId,
+        /// The credential and the name that the user gives it.
+        credential: NamedCredential,
+    },
+    /// Removes a passkey or security key, pending or not.
+    RemoveWebauthn(FactorId),
     /// Gives the user a further name.
     AddUsername {
         /// Id for the name.
@@ -305,6 +328,18 @@ pub enum Refusal {
     /// No further factor of this kind.
     #[error("the user has the most factors of this kind that are allowed")]
     TooManyFactors,
+    /// No such passkey or security key.
+    #[error("there is no such passkey or security key")]
+    WebauthnNotFound,
+    /// The passkey or security key is verified already.
+    #[error("the passkey or security key is verified already")]
+    WebauthnVerified,
+    /// The credential belongs to somebody already; nobody hears to whom.
+    #[error("the credential is registered already")]
+    WebauthnTaken,
+    /// No such registration link: it was used, replaced, or never made.
+    #[error("there is no such registration link")]
+    LinkUnknown,
     /// The name belongs to somebody already; nobody hears to whom.
     #[error("the username is taken")]
     UsernameTaken,
@@ -387,6 +422,10 @@ impl Aggregate for User {
             Command::StartTotp { id, secret, expires } => totp::start(person, id, secret, expires, now),
             Command::VerifyTotp { id, attempt } => totp::verify(person, id, &attempt, now),
             Command::RemoveTotp(id) => totp::remove(person, id),
+            Command::IssueWebauthnLink { id, code } => webauthn::issue_link(id, code),
+            Command::StartWebauthn(new) => webauthn::start(person, new, now),
+            Command::VerifyWebauthn { id, credential } => webauthn::verify(person, id, credential, now),
+            Command::RemoveWebauthn(id) => webauthn::remove(person, id),
             Command::AddUsername { id, name, scope } => username::add(person, id, name, scope),
             Command::RemoveUsername(id) => username::remove(person, id),
             Command::AddIdpLink { id, idp, user } => idp_link::add(person, id, idp, user),
@@ -410,5 +449,6 @@ impl Aggregate for User {
 fn forget_stale(person: &Person, now: Timestamp) -> UserDecision {
     let mut events = otp::stale(person, now);
     events.extend(totp::stale(person, now));
+    events.extend(webauthn::stale(person, now));
     Decision::accept(events)
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Channel, Contact, Destination, Event, IdpLink, OtpBinding, OtpFactor, OtpProof, OwnName, TotpFactor,
-    TotpProof, idp_link, totp,
+    Channel, Contact, Destination, Event, IdpLink, OtpBinding, OtpFactor, OtpProof, OwnName,
+    RegistrationLink, TotpFactor, TotpProof, WebauthnFactor, idp_link, totp, webauthn,
 };
 use crate::{
     access::{Role, Scope},
@@ -73,6 +73,10 @@ pub struct Person {
     pub otps: Vec<OtpFactor>,
     /// TOTP factors, oldest first.
     pub totps: Vec<TotpFactor>,
+    /// Passkeys and security keys, oldest first.
+    pub webauthns: Vec<WebauthnFactor>,
+    /// The link by which the user can register one of them elsewhere.
+    pub webauthn_link: Option<RegistrationLink>,
     /// Usernames, oldest first.
     pub usernames: Vec<OwnName>,
     /// Links to accounts elsewhere, oldest first.
@@ -116,6 +120,8 @@ impl Person {
             email: None,
             otps: Vec::new(),
             totps: Vec::new(),
+            webauthns: Vec::new(),
+            webauthn_link: None,
             usernames: Vec::new(),
             idp_links: Vec::new(),
             memberships: Vec::new(),
@@ -254,6 +260,13 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
         | Event::TotpCheckFailed { .. }
         | Event::TotpVerified { .. }
         | Event::TotpRemoved { .. } => totp::evolve(person, event, at),
+        Event::WebauthnLinkIssued { .. }
+        | Event::WebauthnLinkCheckFailed { .. }
+        | Event::WebauthnLinkUsed { .. }
+        | Event::WebauthnLinkEnded { .. }
+        | Event::WebauthnStarted { .. }
+        | Event::WebauthnVerified { .. }
+        | Event::WebauthnRemoved { .. } => webauthn::evolve(person, event, at),
         Event::UsernameAdded { id, scope, name } => {
             let name = name.known().map(|name| OwnName {
                 id: id.clone(),
@@ -284,6 +297,7 @@ fn end_codes(person: &mut Person, at: Timestamp) {
         code.expires = code.expires.min(at);
     }
     totp::end_registrations(person, at);
+    webauthn::end_registrations(person, at);
 }
 
 fn evolve_contact(person: &mut Person, event: &Event) {

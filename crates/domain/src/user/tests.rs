@@ -9,18 +9,18 @@ use super::{
 use crate::{
     access::{Role, Scope},
     base::{
-        Aggregate, Decision, FactorId, Forgettable, IdpId, OrgId, Personal, SchemaId, Span, Timestamp,
-        TokenId, UsernameId,
+        Aggregate, CodeId, Decision, FactorId, Forgettable, IdpId, OrgId, Personal, SchemaId, Span,
+        Timestamp, TokenId, UsernameId,
     },
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
 };
 
-const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 const LATER: Timestamp = Timestamp(NOW.0 + Span::minutes(10).0);
 
-struct Given(User);
+pub(super) struct Given(pub(super) User);
 
-fn given(events: impl IntoIterator<Item = Event>) -> Given {
+pub(super) fn given(events: impl IntoIterator<Item = Event>) -> Given {
     let mut user = User::default();
     for event in std::iter::once(created()).chain(events) {
         user.evolve(&event, NOW);
@@ -29,16 +29,16 @@ fn given(events: impl IntoIterator<Item = Event>) -> Given {
 }
 
 impl Given {
-    fn when(&self, command: Command) -> Decision<Event, Refusal> {
+    pub(super) fn when(&self, command: Command) -> Decision<Event, Refusal> {
         self.when_at(NOW, command)
     }
 
-    fn when_at(&self, now: Timestamp, command: Command) -> Decision<Event, Refusal> {
+    pub(super) fn when_at(&self, now: Timestamp, command: Command) -> Decision<Event, Refusal> {
         self.0.decide(command, now)
     }
 }
 
-trait Then {
+pub(super) trait Then {
     fn records(self, events: &[Event]);
     fn refuses(self, reason: Refusal);
     fn refuses_recording(self, reason: Refusal, events: &[Event]);
@@ -730,6 +730,7 @@ fn all_accounts_at_a_provider_go_together() {
 #[test]
 fn events_are_frozen_and_hold_nothing_personal() {
     let id = || factor(9);
+    let link = || CodeId::from_trusted("9");
     let channel = Channel::Sms;
     let all = [
         created(),
@@ -784,6 +785,13 @@ fn events_are_frozen_and_hold_nothing_personal() {
         },
         linked(9, 3, "Ada"),
         Event::IdpLinkRemoved { id: id() },
+        super::webauthn::tests::link_issued(9, 7),
+        Event::WebauthnLinkCheckFailed { id: link() },
+        Event::WebauthnLinkUsed { id: link() },
+        Event::WebauthnLinkEnded { id: link() },
+        super::webauthn::tests::started(9),
+        super::webauthn::tests::verified(9, "credential"),
+        Event::WebauthnRemoved { id: id() },
     ];
     let golden = include_str!("golden.jsonl");
     let lines: Vec<&str> = golden.lines().collect();
@@ -796,6 +804,7 @@ fn events_are_frozen_and_hold_nothing_personal() {
         let mut read: Event = serde_json::from_str(line).unwrap();
         assert!(line.contains(&format!("\"type\":\"{}\"", event.name())));
         assert!(!line.contains("+41") && !line.contains("Ada") && !line.contains("sealed"));
+        assert!(!line.contains("Key of") && !line.contains("nonce"));
         if let Some(personal) = event.personal() {
             read.restore(&personal);
             assert_eq!(&read, event);

@@ -11,6 +11,8 @@ const LENGTH: Form = Form::Count(6, 12);
 const PHONE_LIFETIME: Form = Form::Time(60, 600);
 /// A day at most for what travels by e-mail.
 const EMAIL_LIFETIME: Form = Form::Time(60, 86_400);
+/// Whoever has the code of a link can sign in afterwards: it is longer than others.
+const LINK_LENGTH: Form = Form::Count(10, 24);
 const TRIES: Form = Form::Count(1, 10);
 
 const PHONE: [Key; 3] = [
@@ -54,7 +56,38 @@ const EMAIL: [Key; 3] = [
     ),
 ];
 
-pub(super) const KEYS: &[&Key] = &[&PHONE[0], &PHONE[1], &PHONE[2], &EMAIL[0], &EMAIL[1], &EMAIL[2]];
+const PASSKEY_LINK: [Key; 3] = [
+    Key::new(
+        "codes.passkey_link.length",
+        LINK_LENGTH,
+        "12",
+        "Characters of the code of a link that registers a passkey.",
+    ),
+    Key::new(
+        "codes.passkey_link.lifetime",
+        EMAIL_LIFETIME,
+        "1h",
+        "How long it can be used, counted from its creation.",
+    ),
+    Key::new(
+        "codes.passkey_link.tries",
+        TRIES,
+        "3",
+        "Wrong entries after which it is dead.",
+    ),
+];
+
+pub(super) const KEYS: &[&Key] = &[
+    &PHONE[0],
+    &PHONE[1],
+    &PHONE[2],
+    &EMAIL[0],
+    &EMAIL[1],
+    &EMAIL[2],
+    &PASSKEY_LINK[0],
+    &PASSKEY_LINK[1],
+    &PASSKEY_LINK[2],
+];
 
 /// The measures of one kind of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +107,18 @@ pub struct Codes {
     pub phone: CodeRule,
     /// Codes that prove an e-mail address.
     pub email: CodeRule,
+    /// Codes of links that register a passkey.
+    pub passkey_link: CodeRule,
 }
 
 impl Codes {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let (phone, email) = (CodeRule::read(reader, &PHONE), CodeRule::read(reader, &EMAIL));
+        let passkey_link = CodeRule::read(reader, &PASSKEY_LINK);
         Some(Self {
             phone: phone?,
             email: email?,
+            passkey_link: passkey_link?,
         })
     }
 }

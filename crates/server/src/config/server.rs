@@ -24,7 +24,7 @@ const PUBLIC_HOSTS: Key = Key::new(
     "server.public_hosts",
     Form::List("host names"),
     "",
-    "Further hosts that links in messages may point to, beside the host of `server.external_url`.",
+    "Further hosts that links in messages may point to, and whose pages (https) may register passkeys, beside the host of `server.external_url`.",
 );
 const TRUSTED_PROXIES: Key = Key::new(
     "server.trusted_proxies",

@@ -12,10 +12,12 @@ use app::ctx::Channels;
 use app::id::IdSource;
 use app::policy::{CLEAR_LETTERS, CodePolicy, DIGITS, Policy};
 use app::secret::{Keys, MasterKey};
+use app::webauthn::WebOrigins;
 use domain::base::Span;
 use domain::send::SendLimits;
 use store::{Store, StoreOptions};
 use tokio::sync::Notify;
+use url::Url;
 
 use super::senses::Senses;
 use crate::config::{Capture, CodeRule, Settings};
@@ -100,6 +102,7 @@ fn policy(settings: &Settings) -> Policy {
     Policy {
         phone_code: code_policy(settings.codes.phone, DIGITS),
         email_code: code_policy(settings.codes.email, CLEAR_LETTERS),
+        link_code: code_policy(settings.codes.passkey_link, CLEAR_LETTERS),
         sends: SendLimits {
             gap: span(settings.sends.interval),
             per_hour: settings.sends.destination_hourly,
@@ -109,6 +112,7 @@ fn policy(settings: &Settings) -> Policy {
         phone_region: settings.phone.default_region.clone(),
         public_host: public_host(settings),
         trusted_hosts: trusted_hosts(settings),
+        web_origins: web_origins(settings),
     }
 }
 
@@ -119,6 +123,18 @@ fn trusted_hosts(settings: &Settings) -> Vec<String> {
         hosts.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
     }
     hosts
+}
+
+/// Pages that may register passkeys: those of the external URL and of the public hosts; without an external URL also those of the
+/// developer's own machine.
+fn web_origins(settings: &Settings) -> WebOrigins {
+    let server = &settings.server;
+    let further = server.public_hosts.iter();
+    let further = further.filter_map(|host| Url::parse(&format!("https://{host}")).ok());
+    WebOrigins {
+        exact: server.external_url.iter().cloned().chain(further).collect(),
+        localhost: server.external_url.is_none() && public_host(settings) == "localhost",
+    }
 }
 
 fn code_policy(rule: CodeRule, alphabet: &'static str) -> CodePolicy {
@@ -164,6 +180,31 @@ mod tests {
                 trusted_hosts: here,
                 ..Policy::default()
             }
+        );
+    }
+
+    #[test]
+    fn passkeys_are_registered_on_configured_pages_only() {
+        let origins = |variables: &[(&str, &str)]| {
+            let environment = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            let sources = Sources {
+                environment: environment.collect(),
+                ..Sources::default()
+            };
+            let WebOrigins { exact, localhost } = web_origins(&Settings::load(sources).unwrap());
+            (exact.iter().map(Url::to_string).collect::<Vec<_>>(), localhost)
+        };
+        assert_eq!(origins(&[]), (Vec::new(), true));
+        let public = ("MERLON_SERVER__EXTERNAL_URL", "https://id.example.com:8443");
+        let further = ("MERLON_SERVER__PUBLIC_HOSTS", "app.example.com");
+        let both = ["https://id.example.com:8443/", "https://app.example.com/"];
+        assert_eq!(
+            origins(&[public, further]),
+            (both.map(str::to_owned).to_vec(), false)
+        );
+        assert_eq!(
+            origins(&[("MERLON_SERVER__LISTEN", "192.0.2.1:80")]),
+            (Vec::new(), false)
         );
     }
 

@@ -130,7 +130,7 @@ pub(crate) fn old_request(request: &Value) -> Value {
     for (name, value) in request.as_object().expect("a message") {
         match name.as_str() {
             "id" => _ = old.insert("userId".to_owned(), value.clone()),
-            "user" => old.extend(value.as_object().expect("a message").clone()),
+            "user" | "registration" | "verify" => old.extend(value.as_object().expect("a message").clone()),
             "authenticator" => _ = old.insert("idpAuthenticator".to_owned(), value.clone()),
             _ => _ = old.insert(name.clone(), value.clone()),
         }
@@ -367,6 +367,80 @@ fn totps() -> Vec<Twin> {
         twin("RemoveTOTPAuthenticator", "verified", remove())
             .given("StartTOTPRegistration", start())
             .given("VerifyTOTPRegistration", verify())
+            .leaves(json!({"authenticators": null})),
+    ]
+}
+
+fn keys() -> Vec<Twin> {
+    let with = |more: Value| merged(json!({"id": "$user"}), more);
+    let start = |more: Value| with(json!({"registration": merged(json!({"domain": "localhost"}), more)}));
+    let begin = || start(json!({}));
+    let verify = || {
+        with(json!({"webAuthNId": "$web_auth_n_id",
+            "verify": {"publicKeyCredential": "$$credential", "webAuthNName": "my key"}}))
+    };
+    let remove = || with(json!({"webAuthNId": "$web_auth_n_id"}));
+    let shown = |more: Value| {
+        let key = merged(json!({"webAuthNId": "$any"}), more);
+        json!({"authenticators": {"webAuthN": [key]}})
+    };
+    let waits = || shown(json!({"name": null, "isVerified": null, "userVerified": null}));
+    let options = |more: Value| {
+        let options = merged(json!({"rp": {"id": "localhost"}, "challenge": "$any"}), more);
+        json!({"webAuthNId": "$any", "publicKeyCredentialCreationOptions": {"publicKey": options}})
+    };
+    let link = |more: Value| with(more);
+    let email = || with(json!({"email": {"address": "$email", "isVerified": true}}));
+    let template = "http://localhost:8080/k?u={{.UserID}}&i={{.CodeID}}&c={{.Code}}&o={{.OrgID}}";
+    vec![
+        twin("StartWebAuthNRegistration", "", begin())
+            .answers(options(json!({})))
+            .leaves(waits()),
+        twin(
+            "StartWebAuthNRegistration",
+            "of a security key",
+            start(json!({"authenticatorType": "WEB_AUTH_N_AUTHENTICATOR_CROSS_PLATFORM"})),
+        )
+        .answers(options(
+            json!({"authenticatorSelection": {"authenticatorAttachment": "cross-platform"}}),
+        ))
+        .leaves(waits()),
+        twin(
+            "StartWebAuthNRegistration",
+            "by a link",
+            start(json!({"code": {"id": "$link_id", "code": "$link_code"}})),
+        )
+        .given("CreateWebAuthNRegistrationLink", link(json!({"returnCode": {}})))
+        .answers(options(json!({})))
+        .leaves(waits()),
+        twin("VerifyWebAuthNRegistration", "", verify())
+            .given("StartWebAuthNRegistration", begin())
+            .leaves(shown(
+                json!({"name": "my key", "isVerified": true, "userVerified": true}),
+            )),
+        twin(
+            "CreateWebAuthNRegistrationLink",
+            "to be returned",
+            link(json!({"returnCode": {}})),
+        )
+        .answers(json!({"code": {"id": "$any", "code": "$any"}}))
+        .leaves(json!({"authenticators": null})),
+        twin("CreateWebAuthNRegistrationLink", "to be sent", link(json!({})))
+            .given("SetContactEmail", email())
+            .answers(json!({"code": null})),
+        twin(
+            "CreateWebAuthNRegistrationLink",
+            "to be sent with a link",
+            link(json!({"sendLink": {"urlTemplate": template}})),
+        )
+        .given("SetContactEmail", email())
+        .answers(json!({"code": null})),
+        twin("RemoveWebAuthNAuthenticator", "pending", remove())
+            .given("StartWebAuthNRegistration", begin())
+            .leaves(json!({"authenticators": null})),
+        twin("RemoveWebAuthNAuthenticator", "verified", remove())
+            .given("StartWebAuthNRegistration", begin())
+            .given("VerifyWebAuthNRegistration", verify())
             .leaves(json!({"authenticators": null})),
     ]
 }
@@ -724,7 +798,8 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(factors())
         .chain(usernames())
         .chain(totps())
-        .chain(links());
+        .chain(links())
+        .chain(keys());
     twins
         .flat_map(Twin::both)
         .chain(mine())

@@ -272,6 +272,26 @@ fn ids() -> Vec<Fault> {
         ("RemoveTOTPAuthenticator", json!({"totpId": "1"}), "COMMAND-5M0sd"),
         ("AddIDPAuthenticator", link_of("1"), "MERLON-e1Vm8XtG"),
         ("RemoveIDPAuthenticator", json!({"idpId": "1"}), "MERLON-e1Vm8XtG"),
+        (
+            "StartWebAuthNRegistration",
+            json!({"registration": {"domain": "localhost"}}),
+            "COMMAND-3M0od",
+        ),
+        (
+            "VerifyWebAuthNRegistration",
+            json!({"webAuthNId": "1", "verify": {"publicKeyCredential": {"a": 1}, "webAuthNName": "k"}}),
+            "MERLON-e1Vm8XtG",
+        ),
+        (
+            "CreateWebAuthNRegistrationLink",
+            json!({"returnCode": {}}),
+            "MERLON-e1Vm8XtG",
+        ),
+        (
+            "RemoveWebAuthNAuthenticator",
+            json!({"webAuthNId": "1"}),
+            "COMMAND-6M9de",
+        ),
     ] {
         let request = merged(request, json!({"id": odd}));
         faults.extend(both(name, request, INVALID, id).map(|fault| fault.says("id is no id")));
@@ -598,6 +618,140 @@ fn apps() -> Vec<Fault> {
     faults.extend(both(remove, missing, NOT_FOUND, "COMMAND-Hd9sd"));
     let full = both("StartTOTPRegistration", user(), PRECONDITION, "MERLON-nJ4c8RqW");
     faults.extend(full.map(|fault| (0..10).fold(fault, |fault, _| started(fault))));
+    faults
+}
+
+/// Starting the registration of a passkey: where it may not be used, a list that is full, and links.
+fn key_starts() -> Vec<Fault> {
+    let start = |more: Value| {
+        merged(
+            user(),
+            json!({"registration": merged(json!({"domain": "localhost"}), more)}),
+        )
+    };
+    let verify = || {
+        merged(
+            user(),
+            json!({"webAuthNId": "$web_auth_n_id",
+            "verify": {"publicKeyCredential": "$$credential", "webAuthNName": "my key"}}),
+        )
+    };
+    let name = "StartWebAuthNRegistration";
+    let mut faults = vec![fault(
+        &format!("{NEW}/{name}"),
+        user(),
+        INVALID,
+        "MERLON-w1Hz8DkQ",
+    )];
+    for domain in [
+        "example.org",
+        "com",
+        "127.0.0.1",
+        "localhost.",
+        "http://localhost",
+    ] {
+        let foreign = both(name, start(json!({"domain": domain})), INVALID, "MERLON-G6pX9cWd");
+        faults.extend(foreign.map(|fault| fault.says("domain is no domain")));
+    }
+    let full = both(name, start(json!({})), PRECONDITION, "MERLON-nJ4c8RqW");
+    faults.extend(full.map(|fault| {
+        (0..10).fold(fault, |fault, _| {
+            let fault = fault.given(name, start(json!({})));
+            fault.given("VerifyWebAuthNRegistration", verify())
+        })
+    }));
+    let by = |code: &str| start(json!({"code": {"id": "$link_id", "code": code}}));
+    let linked = |fault: Fault| fault.given("CreateWebAuthNRegistrationLink", merged(user(), returned()));
+    let wrong = both(name, by("AAAA-AAAA-AAAA"), INVALID, "COMMAND-Eeb2a");
+    faults.extend(wrong.map(linked).map(Fault::recorded));
+    faults.extend(both(name, by("AAAA"), INVALID, "COMMAND-Eeb2a").map(linked));
+    let late = both(name, by("$link_code"), PRECONDITION, "CODE-QvUQ4P");
+    faults.extend(late.map(linked).map(|fault| fault.given("advance", json!(3600))));
+    let spent = both(name, by("$link_code"), PRECONDITION, "MERLON-x8Vd1PgN");
+    faults.extend(spent.map(linked).map(|fault| {
+        let miss = |fault: Fault, _| fault.given(&format!("wrong:{NEW}/{name}"), by("AAAAAAAAAAAA"));
+        (0..3).fold(fault, miss)
+    }));
+    let used = both(name, by("$link_code"), INVALID, "COMMAND-Dhz8i");
+    faults.extend(used.map(linked).map(|fault| fault.given(name, by("$link_code"))));
+    faults
+}
+
+/// Completing the registration of a passkey, and removing it: unknown, completed already, too late, or with an answer that
+/// does not hold.
+fn key_answers() -> Vec<Fault> {
+    let named = |answer: Value, key_name: &str| {
+        merged(
+            user(),
+            json!({"webAuthNId": "$web_auth_n_id",
+            "verify": {"publicKeyCredential": answer, "webAuthNName": key_name}}),
+        )
+    };
+    let with = |answer: Value| named(answer, "my key");
+    let right = || with(json!("$$credential"));
+    let start = || merged(user(), json!({"registration": {"domain": "localhost"}}));
+    let started = |fault: Fault| fault.given("StartWebAuthNRegistration", start());
+    let (verify, remove) = ("VerifyWebAuthNRegistration", "RemoveWebAuthNAuthenticator");
+    let mut faults = vec![fault(
+        &format!("{NEW}/{verify}"),
+        merged(user(), json!({"webAuthNId": "1"})),
+        INVALID,
+        "MERLON-w1Hz8DkQ",
+    )];
+    let done = both(verify, right(), PRECONDITION, "MERLON-D8kV3wNq");
+    faults.extend(done.map(started).map(|fault| fault.given(verify, right())));
+    let late = both(verify, right(), PRECONDITION, "MERLON-C7wR2mKe");
+    faults.extend(late.map(started).map(|fault| fault.given("advance", json!(300))));
+    let same = both(
+        verify,
+        with(json!("$$same_credential")),
+        EXISTS,
+        "MERLON-E4nB7xRt",
+    );
+    faults.extend(same.map(|fault| started(started(fault).given(verify, right()))));
+    let other = both(verify, with(json!("$$first_credential")), INVALID, "WEBAU-3Vb9s");
+    faults.extend(other.map(|fault| started(started(fault)).says("another challenge")));
+    for junk in [
+        json!({"a": 1}),
+        json!({"id": "AAAA", "type": "public-key", "response": {}}),
+    ] {
+        let junk = both(verify, with(junk), INVALID, "WEBAU-sEr8c");
+        faults.extend(junk.map(|fault| started(fault).says("public_key_credential.")));
+    }
+    for bad in ["  ", "a\u{7}b"] {
+        let bad = both(
+            verify,
+            named(json!("$$credential"), bad),
+            INVALID,
+            "MERLON-H3rZ5vJf",
+        );
+        faults.extend(bad.map(|fault| started(fault).says("web_auth_n_name is no name")));
+    }
+    let long = both(verify, named(json!({"a": 1}), &"k".repeat(201)), INVALID, "");
+    faults.extend(long.map(|fault| started(fault).says("WebAuthNName: value length")));
+    let missing = |more: Value| merged(user(), merged(json!({"webAuthNId": "$missing"}), more));
+    let answer = json!({"verify": {"publicKeyCredential": {"a": 1}, "webAuthNName": "my key"}});
+    faults.extend(both(verify, missing(answer), NOT_FOUND, "COMMAND-DAfb2"));
+    faults.extend(both(remove, missing(json!({})), NOT_FOUND, "COMMAND-DAfb2"));
+    faults
+}
+
+/// Links that register a passkey: to nobody's address, to a foreign host, to oneself.
+fn key_links() -> Vec<Fault> {
+    let name = "CreateWebAuthNRegistrationLink";
+    let send = |template: &str| merged(user(), json!({"sendLink": {"urlTemplate": template}}));
+    let mut faults = Vec::from(both(name, user(), PRECONDITION, "MERLON-F5mT2yQk"));
+    let unverified = both(name, user(), PRECONDITION, "MERLON-F5mT2yQk");
+    faults.extend(unverified.map(|fault| fault.given("SetContactEmail", email(json!({})))));
+    let own = both(name, merged(user(), returned()), DENIED, "AUTH-AWfge");
+    faults.extend(own.map(Fault::by_itself));
+    for (template, id) in [
+        ("http://localhost/{{.Code", "DOMAIN-oGh5e"),
+        ("http://localhost/{{.FactorID}}", "DOMAIN-ieYa7"),
+        ("https://evil.example/{{.Code}}", "MERLON-c4Mb7VnS"),
+    ] {
+        faults.extend(both(name, send(template), INVALID, id));
+    }
     faults
 }
 
@@ -948,6 +1102,9 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         factors(),
         names(),
         apps(),
+        key_starts(),
+        key_answers(),
+        key_links(),
         mine(),
         others(),
         providers(),

@@ -479,7 +479,7 @@ fn not_found_id(method: &str) -> &'static str {
         "ResendContactPhoneCode" => "COMMAND-z8Bu9vuL9s",
         "AddPersonalAccessToken" | "RemovePersonalAccessToken" => "COMMAND-Dggw2",
         "AddUsername" | "RemoveUsername" => "COMMAND-6T2xrOHxTx",
-        name if name.contains("OTP") || name.contains("IDP") => "COMMAND-6T2xrOHxTx",
+        name if ["OTP", "IDP", "WebAuthN"].iter().any(|kind| name.contains(kind)) => "COMMAND-6T2xrOHxTx",
         name => panic!("{name} has no id for a missing user"),
     }
 }

@@ -88,6 +88,50 @@ async fn one_code_of_a_factor_has_one_winner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_answer_of_a_key_and_one_link_have_one_winner() {
+    let world = World::new().await;
+    let start = |more: Value| {
+        let mut request = json!({"id": "$user", "registration": {"domain": "localhost"}});
+        if !more.is_null() {
+            request["registration"]["code"] = more;
+        }
+        request
+    };
+    let given = [
+        (format!("{NEW}/StartWebAuthNRegistration"), start(Value::Null)),
+        (
+            format!("{NEW}/CreateWebAuthNRegistrationLink"),
+            json!({"id": "$user", "returnCode": {}}),
+        ),
+    ];
+    let scene = Scene::new(&world, &given).await;
+    let verify = json!({"id": "$user", "webAuthNId": "$web_auth_n_id",
+        "verify": {"publicKeyCredential": "$$credential", "webAuthNName": "my key"}});
+    let by_link = start(json!({"id": "$link_id", "code": "$link_code"}));
+    for (name, request, late, event) in [
+        (
+            "VerifyWebAuthNRegistration",
+            verify,
+            "9 MERLON-D8kV3wNq",
+            "webauthn_verified",
+        ),
+        (
+            "StartWebAuthNRegistration",
+            by_link,
+            "3 COMMAND-Dhz8i",
+            "webauthn_link_used",
+        ),
+    ] {
+        let outcomes = outcomes(&at_once(&scene, 64, name, &request).await);
+        assert_eq!(count(&outcomes, ""), 1, "{outcomes:?}");
+        assert_eq!(count(&outcomes, late), 63, "{outcomes:?}");
+        assert_eq!(world.happened(&scene.get("user"), event).await, 1);
+    }
+    both_views(&world, &scene.get("user")).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_code_of_a_contact_verifies_once() {
     let world = World::new().await;
     let set = json!({"id": "$user", "phone": {"number": "$phone", "returnCode": {}}});

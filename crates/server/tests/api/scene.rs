@@ -1,10 +1,11 @@
 //! What a case stands on: a fresh user, numbers and addresses of its own, and calls made before. Texts like `$user` in
-//! requests and expectations stand for what the scene holds.
+//! requests and expectations stand for what the scene holds, and those like `$$credential` for JSON that it holds.
 
 use std::collections::BTreeMap;
 
 use domain::base::Span;
 use serde_json::{Map, Value};
+use testkit::security_key::{KeyAnswer, VERIFIED};
 
 use super::{
     contract,
@@ -22,8 +23,9 @@ pub(crate) struct Scene<'a> {
 }
 
 /// Fields of answers that later requests speak of.
-const KEPT: [(&str, &str); 12] = [
+const KEPT: [(&str, &str); 13] = [
     ("id", "idp_id"),
+    ("webAuthNId", "web_auth_n_id"),
     ("totpId", "totp_id"),
     ("usernameId", "username_id"),
     ("otpSmsId", "otp_sms_id"),
@@ -117,11 +119,47 @@ impl<'a> Scene<'a> {
             let code = app::totp::code_at(&secret, app::totp::step_at(self.world.ctx().now()));
             self.known.insert("totp_code".to_owned(), code);
         }
+        for (field, name) in [("id", "link_id"), ("code", "link_code")] {
+            if let Some(value) = answer["code"][field].as_str() {
+                self.known.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        if let Some(options) = answer["publicKeyCredentialCreationOptions"].as_object() {
+            self.touch_a_key(options);
+        }
         if let Some(id) = answer["messages"][0]["id"]
             .as_str()
             .or(answer["message"]["id"].as_str())
         {
             self.known.insert("message".to_owned(), id.to_owned());
+        }
+    }
+
+    /// Has a security key answer: `credential` to these options, `first_credential` to the first ones that this scene got,
+    /// `same_credential` to these options with the credential of the first.
+    fn touch_a_key(&mut self, options: &Map<String, Value>) {
+        let mut key = KeyAnswer::to(options, "http://localhost:8080");
+        key.flags |= VERIFIED;
+        let mut put = |name: &str, value: String| _ = self.known.insert(name.to_owned(), value);
+        let public_key = &options["publicKey"];
+        for (name, value) in [
+            ("challenge", &public_key["challenge"]),
+            ("handle", &public_key["user"]["id"]),
+        ] {
+            put(name, value.as_str().expect("base64url").to_owned());
+        }
+        put("credential", key.json().to_string());
+        if let Some(first) = self.known.get("first_id") {
+            key.id = first.bytes().collect();
+            self.known
+                .insert("same_credential".to_owned(), key.json().to_string());
+            return;
+        }
+        let id: String = self.get("challenge").chars().take(32).collect();
+        key.id = id.bytes().collect();
+        self.known.insert("first_id".to_owned(), id);
+        for name in ["credential", "first_credential"] {
+            self.known.insert(name.to_owned(), key.json().to_string());
         }
     }
 
@@ -146,6 +184,9 @@ impl<'a> Scene<'a> {
     pub(crate) fn filled(&self, json: &Value) -> Value {
         match json {
             Value::String(text) => match text.strip_prefix('$') {
+                Some(name) if name.starts_with('$') => {
+                    serde_json::from_str(&self.get(&name[1..])).expect("JSON")
+                }
                 Some(name) if name != "any" => self.get(name).into(),
                 _ => text.clone().into(),
             },
@@ -170,6 +211,8 @@ impl<'a> Scene<'a> {
             }
             Value::Array(values) => values.iter().map(|value| self.masked(value)).collect(),
             Value::Object(fields) => Value::Object(self.masked_fields(fields)),
+            // Binary forms know numbers of a Struct as floating point only.
+            Value::Number(number) => number.as_f64().into(),
             other => other.clone(),
         }
     }
@@ -208,7 +251,7 @@ impl<'a> Scene<'a> {
                     "{name}: {value}"
                 );
                 "$time".into()
-            } else if FRESH.contains(&name) {
+            } else if FRESH.contains(&name) && !value.is_object() {
                 assert!(!text.is_empty(), "{name}: {value}");
                 "$fresh".into()
             } else {

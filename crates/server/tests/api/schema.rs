@@ -347,6 +347,18 @@ async fn a_schema_says_which_factors_its_users_may_have() {
     );
     let app = user(&world, "StartTOTPRegistration", json!({"id": ada.id})).await;
     fails(&app, 9, "MERLON-o3Kp8VzC");
+    let key = json!({"id": ada.id, "registration": {"domain": "localhost"}});
+    fails(
+        &user(&world, "StartWebAuthNRegistration", key).await,
+        9,
+        "MERLON-o3Kp8VzC",
+    );
+    let link = json!({"id": ada.id, "returnCode": {}});
+    fails(
+        &user(&world, "CreateWebAuthNRegistrationLink", link).await,
+        9,
+        "MERLON-o3Kp8VzC",
+    );
     let named = json!({"organization": {"orgId": world.org.to_string()}, "user": {"schemaId": only_email,
         "authenticators": {"usernames": [{"username": "named"}]}}});
     fails(&user(&world, "CreateUser", named).await, 9, "MERLON-o3Kp8VzC");

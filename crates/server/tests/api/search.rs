@@ -300,6 +300,10 @@ async fn a_list_shows_what_a_look_shows() {
             ("UnlockUser", json!({"id": people.ids[1]})),
             ("StartTOTPRegistration", json!({"id": id})),
             (
+                "StartWebAuthNRegistration",
+                json!({"id": id, "registration": {"domain": "localhost"}}),
+            ),
+            (
                 "AddOTPSMSAuthenticator",
                 json!({"id": id, "phone": {"number": "+41790000009", "isVerified": true}}),
             ),
@@ -332,7 +336,14 @@ async fn a_list_shows_what_a_look_shows() {
         );
     }
     let factors = &listed.ok()["result"][0]["authenticators"];
-    for kind in ["usernames", "totps", "otpSms", "otpEmail", "identityProviders"] {
+    for kind in [
+        "usernames",
+        "totps",
+        "webAuthN",
+        "otpSms",
+        "otpEmail",
+        "identityProviders",
+    ] {
         assert!(!factors[kind].is_null(), "{kind}: {factors}");
     }
     world.end().await;

@@ -10,3 +10,4 @@ pub mod user;
 pub mod user_schema;
 pub mod user_search;
 mod username;
+mod webauthn;

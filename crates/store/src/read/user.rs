@@ -12,7 +12,7 @@ use domain::{
     },
 };
 
-use super::{idp_link, token, totp, username};
+use super::{idp_link, token, totp, username, webauthn};
 use crate::{
     change::{Head, Stored},
     commit::{Statement, Value},
@@ -28,6 +28,8 @@ mod part {
     pub(super) const TOTPS: i64 = 1 << 2;
     pub(super) const USERNAMES: i64 = 1 << 3;
     pub(super) const IDP_LINKS: i64 = 1 << 4;
+    pub(super) const WEBAUTHNS: i64 = 1 << 5;
+    pub(super) const WEBAUTHN_LINK: i64 = 1 << 6;
 }
 
 /// A registration that waits is forgotten this long after its code expired.
@@ -65,6 +67,12 @@ impl Stored for User {
         if parts & part::IDP_LINKS != 0 {
             person.idp_links = idp_link::of_user(snapshot, instance, id).await?;
         }
+        if parts & part::WEBAUTHNS != 0 {
+            person.webauthns = webauthn::of_user(snapshot, instance, id).await?;
+        }
+        if parts & part::WEBAUTHN_LINK != 0 {
+            person.webauthn_link = webauthn::link_of_user(snapshot, instance, id).await?;
+        }
         Ok((head, Self::Present(Box::new(person))))
     }
 
@@ -95,6 +103,10 @@ impl Stored for User {
                 let link = person.idp_links.iter().find(|link| link.id == *id);
                 link.map(|link| idp_link::claim(key(), link))
             }
+            Event::WebauthnVerified { id, .. } => {
+                let factor = person.webauthn(id);
+                factor.map(|factor| webauthn::claim(key(), factor))
+            }
             _ => None,
         });
         claimed.collect()
@@ -110,6 +122,8 @@ impl Stored for User {
             (part::TOTPS, person.totps.is_empty()),
             (part::USERNAMES, person.usernames.is_empty()),
             (part::IDP_LINKS, person.idp_links.is_empty()),
+            (part::WEBAUTHNS, person.webauthns.is_empty()),
+            (part::WEBAUTHN_LINK, person.webauthn_link.is_none()),
         ];
         let bits = has.iter().filter(|(_, empty)| !empty).map(|(bit, _)| bit);
         bits.sum()
@@ -176,6 +190,8 @@ pub async fn with_stale_registrations(
     let sql = "SELECT instance, user_id FROM (
                    SELECT instance, user_id, stale_at FROM otp_factor WHERE stale_at <= $1
                    UNION ALL SELECT instance, user_id, stale_at FROM totp_factor WHERE stale_at <= $1
+                   UNION ALL SELECT instance, user_id, stale_at FROM webauthn_factor WHERE stale_at <= $1
+                   UNION ALL SELECT instance, user_id, stale_at FROM webauthn_link WHERE stale_at <= $1
                ) AS stale GROUP BY instance, user_id ORDER BY min(stale_at) LIMIT $2";
     snapshot
         .all(sql, &[now.0.into(), most.into()], |row| {
@@ -218,7 +234,14 @@ fn touches_profile(event: &Event) -> bool {
         | Event::UsernameAdded { .. }
         | Event::UsernameRemoved { .. }
         | Event::IdpLinkAdded { .. }
-        | Event::IdpLinkRemoved { .. } => false,
+        | Event::IdpLinkRemoved { .. }
+        | Event::WebauthnLinkIssued { .. }
+        | Event::WebauthnLinkCheckFailed { .. }
+        | Event::WebauthnLinkUsed { .. }
+        | Event::WebauthnLinkEnded { .. }
+        | Event::WebauthnStarted { .. }
+        | Event::WebauthnVerified { .. }
+        | Event::WebauthnRemoved { .. } => false,
     }
 }
 
@@ -233,6 +256,7 @@ fn event_rows(
     let key = || [Value::from(instance.shared()), id.shared().into()];
     if let Some(person) = user.person() {
         rows.extend(totp::rows(key, person, event));
+        rows.extend(webauthn::rows(key, person, event));
     }
     match event {
         Event::UserDeleted => rows.extend(DELETE_USER.iter().map(|sql| Statement::new(sql, key()))),
@@ -284,6 +308,8 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM users WHERE instance = $1 AND id = $2",
     "DELETE FROM otp_factor WHERE instance = $1 AND user_id = $2",
     "DELETE FROM totp_factor WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM webauthn_factor WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM webauthn_link WHERE instance = $1 AND user_id = $2",
     "DELETE FROM username WHERE instance = $1 AND user_id = $2",
     "DELETE FROM idp_link WHERE instance = $1 AND user_id = $2",
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
@@ -454,6 +480,16 @@ pub(super) async fn by_ids(
         let all = of_many(snapshot, idp_link::OF_MANY, "user_id", whose, each).await?;
         hand_out(&mut people, all, |person, link| person.idp_links.push(link));
     }
+    if parts & part::WEBAUTHNS != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(7)?), webauthn::factor(row)?));
+        let all = of_many(snapshot, webauthn::OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, key| person.webauthns.push(key));
+    }
+    if parts & part::WEBAUTHN_LINK != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(2)?), webauthn::link(row)?));
+        let all = of_many(snapshot, webauthn::LINKS_OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, link| person.webauthn_link = Some(link));
+    }
     for (_, person) in people.values_mut() {
         in_order(person);
     }
@@ -510,6 +546,9 @@ fn in_order(person: &mut Person) {
         .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
     person
         .idp_links
+        .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
+    person
+        .webauthns
         .sort_by(|a, b| (a.added, &a.id).cmp(&(b.added, &b.id)));
     person.memberships.sort_by_key(|m| scope_name(&m.scope));
 }

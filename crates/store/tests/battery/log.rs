@@ -2,10 +2,11 @@
 
 use domain::{
     access::{Role, Scope},
-    base::{FactorId, IdpId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
+    base::{CodeId, FactorId, IdpId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
     code::{Digest, GuessBudget},
     user::{
-        Channel, Command, Destination, EmailAddress, Event, ExternalUser, NameScope, Proof, SealedSecret, TotpAttempt, User, Username,
+        Challenge, Channel, Command, Credential, Destination, EmailAddress, Event, ExternalUser, FactorName, LinkAttempt,
+        NameScope, NamedCredential, NewWebauthn, Proof, PublicKey, SealedSecret, TotpAttempt, User, Username,
     },
 };
 use store::{Param, Statement, Store, read};
@@ -199,13 +200,58 @@ fn some_totp(dice: &SeededEntropy, user: &User) -> Command {
     Command::VerifyTotp { id, attempt }
 }
 
+/// Starts the registration of a key, with the link that the user has or without.
+fn some_registration(dice: &SeededEntropy, id: FactorId, user: &User) -> Command {
+    let waiting = user.person().and_then(|p| p.webauthn_link.as_ref());
+    let link = waiting.filter(|_| dice.below(2) == 0).map(|link| LinkAttempt {
+        id: link.id.clone(),
+        attempt: attempt(u8::try_from(dice.below(2) + 1).unwrap()),
+    });
+    Command::StartWebauthn(NewWebauthn {
+        id,
+        domain: "id.example.com".into(),
+        challenge: Challenge::new("challenge"),
+        expires: NOW + Span::seconds(100),
+        link,
+    })
+}
+
+/// Completes or removes a key that the user has.
+fn some_key(dice: &SeededEntropy, n: usize, user: &User) -> Command {
+    let keys = user.person().map_or(&[][..], |p| &p.webauthns);
+    let id = match keys.len() {
+        0 => FactorId::from_trusted("none"),
+        count => keys[dice.below(count)].id.clone(),
+    };
+    if dice.below(4) == 0 { Command::RemoveWebauthn(id) } else { verify_key(id, &format!("credential-{n}")) }
+}
+
+fn verify_key(id: FactorId, credential: &str) -> Command {
+    let (x, y) = ("eA".to_owned(), "eQ".to_owned());
+    Command::VerifyWebauthn {
+        id,
+        credential: NamedCredential {
+            name: FactorName::from_trusted("key"),
+            credential: Credential {
+                id: credential.into(),
+                key: PublicKey::Ec2 { alg: -7, crv: 1, x, y },
+                sign_count: 1,
+                user_verified: true,
+                backup_eligible: true,
+                backed_up: false,
+                transports: vec!["usb".into()],
+            },
+        },
+    }
+}
+
 /// Anything that can be asked of a user, drawn with the dice.
 fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
     let fresh = FactorId::from_trusted(&format!("factor-{n}"));
     let factor = some_factor(dice, user).unwrap_or_else(|| fresh.clone());
     let token = TokenId::from_trusted(&format!("token-{n}"));
     let some_attempt = attempt(u8::try_from(dice.below(2) + 1).unwrap());
-    match dice.below(30) {
+    match dice.below(35) {
         0 | 1 => create(),
         2 => Command::SetData(data(&format!("{n}"))),
         3 => Command::Deactivate,
@@ -229,6 +275,9 @@ fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
         26 => some_totp(dice, user),
         27 | 28 => Command::AddIdpLink { id: fresh, idp: some_idp(dice), user: ExternalUser::from_trusted(&format!("ada-{n}"), "Ada") },
         29 => Command::RemoveIdpLinks(some_idp(dice)),
+        30 => Command::IssueWebauthnLink { id: CodeId::from_trusted(&format!("link-{n}")), code: code(2) },
+        31 | 32 => some_registration(dice, fresh, user),
+        33 => some_key(dice, n, user),
         _ => Command::AddToken { id: token, digest: Digest([3; 32]), expires: Timestamp(i64::MAX), existing: 0 },
     }
 }
