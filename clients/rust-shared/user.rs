@@ -1034,3 +1034,42 @@ async fn a_key_is_registered_by_a_link_and_removed() {
         "COMMAND-DAfb2",
     );
 }
+
+// --- accounts elsewhere -----------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_account_elsewhere_is_linked_to_one_user() {
+    let (server, mut api, user) = start().await;
+    let provider = json!({
+        "name": "Elsewhere", "issuer": "https://id.example.com", "clientId": "merlon", "clientSecret": "secret",
+    });
+    let added = server.rest_ok("POST", "/admin/v1/idps/generic_oidc", provider).await;
+    let idp = added["id"].as_str().expect("an id");
+    let account = nobody();
+    api.add_link(&user, idp, &account, "gigi").await.unwrap();
+    let links = view(&mut api, &user).await.authenticators.identity_providers;
+    let links: Vec<_> = links
+        .into_iter()
+        .map(|it| (it.idp_id, it.idp_name, it.user_id, it.username))
+        .collect();
+    let expected = [idp, "Elsewhere", account.as_str(), "gigi"].map(str::to_owned);
+    assert_eq!(links, [expected.into()]);
+    let other = api.create(NewUser::default()).await.unwrap().id;
+    refused(
+        api.add_link(&other, idp, &account, "gigi").await,
+        Code::AlreadyExists,
+        "V3-DKcYh",
+    );
+    let mut own = Api::new(&server, server.bearer_of(&user).await).await;
+    refused(
+        own.add_link(&user, idp, &nobody(), "gigi").await,
+        Code::PermissionDenied,
+        ANY,
+    );
+    api.remove_link(&user, idp).await.unwrap();
+    refused(api.remove_link(&user, idp).await, Code::NotFound, "COMMAND-1M9xR");
+    api.add_link(&other, idp, &account, "gigi").await.unwrap();
+    server
+        .rest_ok("DELETE", &format!("/admin/v1/idps/templates/{idp}"), serde_json::Value::Null)
+        .await;
+}

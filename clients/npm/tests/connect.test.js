@@ -3,69 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { createGrpcWebTransport as webGrpcWeb, createConnectTransport as webConnect } from "@connectrpc/connect-web";
-import { NewAuthorizationBearerInterceptor, timestampFromDate } from "@zitadel/client";
-import { createServerTransport } from "@zitadel/client/node";
+import { timestampFromDate } from "@zitadel/client";
 import { createAuthServiceClient } from "@zitadel/client/v1";
 import { createUserServiceClient as createUserV2Client } from "@zitadel/client/v2";
 import { createUserServiceClient } from "@zitadel/client/v3alpha";
-import { createClientTransport } from "@zitadel/client/web";
-import { ErrorDetailSchema } from "@zitadel/proto/zitadel/message_pb.js";
 import { AuthFactorState } from "@zitadel/proto/zitadel/user_pb.js";
 import { State } from "@zitadel/proto/zitadel/resources/user/v3alpha/user_pb.js";
-import { email, message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url, user } from "./support.js";
-
-const interceptors = (token) => (token ? [NewAuthorizationBearerInterceptor(token)] : []);
-
-/** Name, then a transport for a token. `web` ones use fetch, as in a browser. */
-const transports = {
-  "gRPC": (token) => createGrpcTransport({ baseUrl: url, interceptors: interceptors(token) }),
-  "gRPC, @zitadel/client/node": (token) => createServerTransport(token ?? "", { baseUrl: url }),
-  "gRPC-Web, HTTP/1.1": (token) =>
-    createGrpcWebTransport({ baseUrl: url, httpVersion: "1.1", interceptors: interceptors(token) }),
-  "gRPC-Web, HTTP/2": (token) =>
-    createGrpcWebTransport({ baseUrl: url, httpVersion: "2", interceptors: interceptors(token) }),
-  "gRPC-Web, fetch": (token) => webGrpcWeb({ baseUrl: url, interceptors: interceptors(token) }),
-  "gRPC-Web, @zitadel/client/web": (token) => createClientTransport(token ?? "", { baseUrl: url }),
-  "Connect proto, HTTP/1.1": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "1.1", useBinaryFormat: true, interceptors: interceptors(token) }),
-  "Connect proto, HTTP/2": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "2", useBinaryFormat: true, interceptors: interceptors(token) }),
-  "Connect JSON, HTTP/1.1": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "1.1", useBinaryFormat: false, interceptors: interceptors(token) }),
-  "Connect JSON, HTTP/2": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "2", useBinaryFormat: false, interceptors: interceptors(token) }),
-  "Connect JSON, fetch": (token) => webConnect({ baseUrl: url, interceptors: interceptors(token) }),
-};
-
-/** The call must be refused with this code and, if named, this error id. */
-async function refused(call, code, id) {
-  const error = await call.then(
-    () => assert.fail(`expected ${Code[code]}`),
-    (reason) => ConnectError.from(reason),
-  );
-  assert.equal(error.code, code, `${error.message}`);
-  const [detail] = error.findDetails(ErrorDetailSchema);
-  assert.ok(detail, `no zitadel.v1.ErrorDetail in ${error.message}`);
-  if (id) assert.equal(detail.id, id);
-  assert.equal(error.rawMessage, `${detail.message} (${detail.id})`);
-  return error;
-}
-
-const returned = { case: "returnCode", value: {} };
-const sent = { case: "sendCode", value: {} };
-
-async function fresh(client) {
-  const organizationId = await organization();
-  const created = await client.createUser({
-    organization: { property: { case: "orgId", value: organizationId } },
-    user: { contact: {}, data: { name: "Gigi" } },
-  });
-  assert.ok(created.details.id && created.details.created && created.details.changed);
-  assert.equal(created.details.owner.id, organizationId);
-  return created.details.id;
-}
+import { email, message, otherCode, pat, phone, securityKey, tokenOf, totp, user } from "./support.js";
+import { fresh, refused, returned, sent, transports } from "./transports.js";
 
 for (const [name, transport] of Object.entries(transports)) {
   test(`${name}: a number becomes a factor`, async () => {

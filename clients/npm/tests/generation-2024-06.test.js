@@ -1,19 +1,24 @@
 // @zitadel/node 2.0.22, the last line of that package with generation 2024-06, on grpc-js. The
-// package exports clients for v1 services; its user v3alpha definition is taken from the same
-// published files by path, since the package does not export it by name.
+// package exports clients for v1 services; its user v3alpha definitions are taken from the same
+// published files by path, since the package does not export them by name.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
-import { createAccessTokenInterceptor, createAuthClient } from "@zitadel/node/api";
+import { createAccessTokenInterceptor, createAdminClient, createAuthClient } from "@zitadel/node/api";
 import { createChannel, createClientFactory, Metadata, Status } from "nice-grpc";
-import { message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url } from "./support.js";
+import { email, message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url } from "./support.js";
 
-const file = new URL("./generated/zitadel/user/v3alpha/user_service.js", import.meta.resolve("@zitadel/node/api"));
-const { UserServiceDefinition } = await import(file.href);
+const published = (file) => import(new URL(`./generated/zitadel/${file}.js`, import.meta.resolve("@zitadel/node/api")).href);
+const { UserServiceDefinition } = await published("user/v3alpha/user_service");
+const { State } = await published("user/v3alpha/user");
+const { UserSchemaServiceDefinition } = await published("user/schema/v3alpha/user_schema_service");
+const { AuthenticatorType, State: SchemaState } = await published("user/schema/v3alpha/user_schema");
+const { TextQueryMethod } = await published("object/v2/object");
 
 const channel = createChannel(url);
 after(() => channel.close());
-const client = (token) =>
-  createClientFactory().use(createAccessTokenInterceptor(token)).create(UserServiceDefinition, channel);
+const client = (token, definition = UserServiceDefinition) =>
+  createClientFactory().use(createAccessTokenInterceptor(token)).create(definition, channel);
 
 const refused = (call, code, text) =>
   assert.rejects(call, (error) => {
@@ -114,4 +119,90 @@ test("generation 2024-06: without a token", async () => {
   await refused(api.getUserByID({ userId: "nobody" }), Status.UNAUTHENTICATED, /./);
   const metadata = new Metadata({ authorization: "Bearer garbage" });
   await refused(api.getUserByID({ userId: "nobody" }, { metadata }), Status.UNAUTHENTICATED, /\(AUTH-7fs1e\)$/);
+});
+
+test("generation 2024-06: a user through its life", async () => {
+  const api = client(pat);
+  const userId = await fresh(api);
+  const read = async () => (await api.getUserByID({ userId })).user;
+
+  const [address, number] = [email(), phone()];
+  await api.setContactEmail({ userId, email: { address, returnCode: {} } });
+  const mailed = await api.resendContactEmailCode({ userId, returnCode: {} });
+  await api.verifyContactEmail({ userId, verificationCode: mailed.verificationCode });
+  await api.setContactPhone({ userId, phone: { number, returnCode: {} } });
+  const texted = await api.resendContactPhoneCode({ userId, returnCode: {} });
+  await api.verifyContactPhone({ userId, verificationCode: texted.verificationCode });
+  await api.updateUser({ userId, data: { name: "Gigi Giraffe", height: 5.5 } });
+  const { contact, data } = await read();
+  assert.deepEqual(contact, { email: { address, isVerified: true }, phone: { number, isVerified: true } });
+  assert.deepEqual(data, { name: "Gigi Giraffe", height: 5.5 });
+
+  const { otpEmailId, verificationCode } = await api.addOTPEmailAuthenticator({ userId, email: { address, returnCode: {} } });
+  await api.verifyOTPEmailRegistration({ userId, otpEmailId, code: verificationCode });
+  assert.deepEqual((await read()).authenticators.otpEmail, [{ otpEmailId, address, isVerified: true }]);
+  await api.removeOTPEmailAuthenticator({ userId, otpEmailId });
+
+  for (const [call, state] of [
+    ["deactivateUser", State.USER_STATE_INACTIVE],
+    ["reactivateUser", State.USER_STATE_ACTIVE],
+    ["lockUser", State.USER_STATE_LOCKED],
+    ["unlockUser", State.USER_STATE_ACTIVE],
+  ]) {
+    await api[call]({ userId });
+    assert.equal((await read()).state, state, call);
+    await refused(api[call]({ userId }), Status.FAILED_PRECONDITION, /./);
+  }
+  await api.deleteUser({ userId });
+  await refused(read(), Status.NOT_FOUND, /\(QUERY-Dfbg2\)$/);
+});
+
+test("generation 2024-06: a schema and its users", async () => {
+  const schemas = client(pat, UserSchemaServiceDefinition);
+  const api = client(pat);
+  const type = `client-${randomUUID()}`;
+  const schema = { type: "object", required: ["name"], properties: { name: { type: "string" } } };
+  const possibleAuthenticators = [AuthenticatorType.AUTHENTICATOR_TYPE_USERNAME];
+  const { id } = await schemas.createUserSchema({ type, schema, possibleAuthenticators });
+  const read = async () => (await schemas.getUserSchemaByID({ id })).schema;
+  const first = await read();
+  assert.deepEqual([first.type, first.schema, first.revision, first.possibleAuthenticators], [type, schema, 1, possibleAuthenticators]);
+
+  const orgId = await organization();
+  const follower = (data) => api.createUser({ organization: { orgId }, schemaId: id, data });
+  await refused(follower({ name: 7 }), Status.FAILED_PRECONDITION, /\(COMMAND-SlKXqLSeL6\)$/);
+  const { userId } = await follower({ name: "Gigi" });
+  const { user } = await api.getUserByID({ userId });
+  assert.deepEqual([user.schema.id, user.schema.type, user.data], [id, type, { name: "Gigi" }]);
+
+  await schemas.updateUserSchema({ id, type: `${type}-b` });
+  await schemas.deactivateUserSchema({ id });
+  const found = await schemas.listUserSchemas({ queries: [{ typeQuery: { type: `${type}-B`, method: TextQueryMethod.TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE } }] });
+  assert.deepEqual(found.result.map((it) => [it.id, it.state, it.revision]), [[id, SchemaState.STATE_INACTIVE, 1]]);
+  await schemas.reactivateUserSchema({ id });
+  assert.equal((await read()).state, SchemaState.STATE_ACTIVE);
+  await refused(schemas.deleteUserSchema({ id }), Status.FAILED_PRECONDITION, /\(MERLON-n8Ge5UxJ\)$/);
+  await api.deleteUser({ userId });
+  await schemas.deleteUserSchema({ id });
+  await refused(read(), Status.NOT_FOUND, /./);
+});
+
+test("generation 2024-06: an account elsewhere is linked, with the published admin client", async () => {
+  const admin = createAdminClient(url, createAccessTokenInterceptor(pat));
+  const api = client(pat);
+  const provider = { name: "Elsewhere", clientId: "merlon", clientSecret: "secret", scopes: [], idAttribute: "sub" };
+  for (const name of ["authorization", "token", "user"]) provider[`${name}Endpoint`] = `https://id.example.com/${name}`;
+  const { id: idpId } = await admin.addGenericOAuthProvider(provider);
+  await admin.updateGenericOAuthProvider({ ...provider, id: idpId, name: "Somewhere else", clientSecret: "" });
+  const { idp } = await admin.getProviderByID({ id: idpId });
+  assert.deepEqual([idp.name, idp.config.oauth.tokenEndpoint], ["Somewhere else", "https://id.example.com/token"]);
+
+  const [userId, account] = [await fresh(api), randomUUID()];
+  await api.addIDPAuthenticator({ userId, idpAuthenticator: { idpId, userId: account, userName: "gigi" } });
+  const { authenticators } = (await api.getUserByID({ userId })).user;
+  assert.deepEqual(authenticators.identityProviders, [{ idpId, idpName: "Somewhere else", userId: account, username: "gigi" }]);
+  await api.removeIDPAuthenticator({ userId, idpId });
+  await refused(api.removeIDPAuthenticator({ userId, idpId }), Status.NOT_FOUND, /\(COMMAND-1M9xR\)$/);
+  await admin.deleteProvider({ id: idpId });
+  await refused(admin.getProviderByID({ id: idpId }), Status.NOT_FOUND, /./);
 });

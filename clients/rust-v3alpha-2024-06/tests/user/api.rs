@@ -466,4 +466,29 @@ impl Api {
         self.filled(answer.into_inner().details);
         Ok(())
     }
+
+    /// Links the user to an account at an identity provider.
+    pub async fn add_link(&mut self, user: &str, idp: &str, account: &str, name: &str) -> Result<(), Status> {
+        let request = AddIdpAuthenticatorRequest {
+            user_id: user.to_owned(),
+            idp_authenticator: Some(IdpAuthenticator {
+                idp_id: idp.to_owned(),
+                user_id: account.to_owned(),
+                user_name: name.to_owned(),
+            }),
+        };
+        let answer = self.client.add_idp_authenticator(request).await?;
+        self.filled(answer.into_inner().details);
+        Ok(())
+    }
+
+    pub async fn remove_link(&mut self, user: &str, idp: &str) -> Result<(), Status> {
+        let request = RemoveIdpAuthenticatorRequest {
+            user_id: user.to_owned(),
+            idp_id: idp.to_owned(),
+        };
+        let answer = self.client.remove_idp_authenticator(request).await?;
+        self.filled(answer.into_inner().details);
+        Ok(())
+    }
 }

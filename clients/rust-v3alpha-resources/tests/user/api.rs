@@ -544,4 +544,33 @@ impl Api {
         self.filled(answer.into_inner().details, user);
         Ok(())
     }
+
+    /// Links the user to an account at an identity provider.
+    pub async fn add_link(&mut self, user: &str, idp: &str, account: &str, name: &str) -> Result<(), Status> {
+        let request = AddIdpAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            authenticator: Some(IdpAuthenticator {
+                idp_id: idp.to_owned(),
+                user_id: account.to_owned(),
+                user_name: name.to_owned(),
+            }),
+        };
+        let answer = self.client.add_idp_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    pub async fn remove_link(&mut self, user: &str, idp: &str) -> Result<(), Status> {
+        let request = RemoveIdpAuthenticatorRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            idp_id: idp.to_owned(),
+        };
+        let answer = self.client.remove_idp_authenticator(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
 }
