@@ -13,13 +13,18 @@ const Y: &str = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f
 
 fn hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks_exact(2);
-    digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+    digits
+        .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// What a browser on a page of localhost answers to `options`, as the JSON of a `PublicKeyCredential`.
 pub fn answer(options: &Value) -> Value {
     assert_eq!(options["publicKey"]["rp"]["id"], "localhost");
-    let id: Vec<u8> = [random(), random()].iter().flat_map(|n| n.to_be_bytes()).collect();
+    let id: Vec<u8> = [random(), random()]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
     let client_data = json!({
         "type": "webauthn.create", "challenge": options["publicKey"]["challenge"], "origin": "http://localhost:8080",
     });

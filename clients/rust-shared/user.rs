@@ -1001,7 +1001,10 @@ async fn a_key_is_registered_by_a_link_and_removed() {
         "MERLON-G6pX9cWd",
     );
     let link = api.return_key_link(&user).await.unwrap();
-    let (id, options) = api.start_key(&user, "localhost", Some(link.clone())).await.unwrap();
+    let (id, options) = api
+        .start_key(&user, "localhost", Some(link.clone()))
+        .await
+        .unwrap();
     refused(
         api.start_key(&user, "localhost", Some(link)).await,
         Code::InvalidArgument,
@@ -1028,11 +1031,7 @@ async fn a_key_is_registered_by_a_link_and_removed() {
         .collect();
     assert_eq!(keys, [(id.clone(), "my key".to_owned(), true, false)]);
     api.remove_key(&user, &id).await.unwrap();
-    refused(
-        api.remove_key(&user, &id).await,
-        Code::NotFound,
-        "COMMAND-DAfb2",
-    );
+    refused(api.remove_key(&user, &id).await, Code::NotFound, "COMMAND-DAfb2");
 }
 
 // --- accounts elsewhere -----------------------------------------------------------------------
@@ -1043,7 +1042,9 @@ async fn an_account_elsewhere_is_linked_to_one_user() {
     let provider = json!({
         "name": "Elsewhere", "issuer": "https://id.example.com", "clientId": "merlon", "clientSecret": "secret",
     });
-    let added = server.rest_ok("POST", "/admin/v1/idps/generic_oidc", provider).await;
+    let added = server
+        .rest_ok("POST", "/admin/v1/idps/generic_oidc", provider)
+        .await;
     let idp = added["id"].as_str().expect("an id");
     let account = nobody();
     api.add_link(&user, idp, &account, "gigi").await.unwrap();
@@ -1070,6 +1071,10 @@ async fn an_account_elsewhere_is_linked_to_one_user() {
     refused(api.remove_link(&user, idp).await, Code::NotFound, "COMMAND-1M9xR");
     api.add_link(&other, idp, &account, "gigi").await.unwrap();
     server
-        .rest_ok("DELETE", &format!("/admin/v1/idps/templates/{idp}"), serde_json::Value::Null)
+        .rest_ok(
+            "DELETE",
+            &format!("/admin/v1/idps/templates/{idp}"),
+            serde_json::Value::Null,
+        )
         .await;
 }

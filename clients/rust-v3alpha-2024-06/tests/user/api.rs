@@ -426,7 +426,11 @@ impl Api {
             authenticator_type: 0,
             domain: domain.to_owned(),
         };
-        let answer = self.client.start_web_auth_n_registration(request).await?.into_inner();
+        let answer = self
+            .client
+            .start_web_auth_n_registration(request)
+            .await?
+            .into_inner();
         self.filled(answer.details);
         let options = answer.public_key_credential_creation_options;
         Ok((answer.web_auth_n_id, serde_json::to_value(options).expect("JSON")))
@@ -451,7 +455,11 @@ impl Api {
             user_id: user.to_owned(),
             medium: Some(Medium::ReturnCode(ReturnWebAuthNRegistrationCode {})),
         };
-        let answer = self.client.create_web_auth_n_registration_link(request).await?.into_inner();
+        let answer = self
+            .client
+            .create_web_auth_n_registration_link(request)
+            .await?
+            .into_inner();
         self.filled(answer.details);
         let code = answer.code.expect("the code");
         Ok((code.id, code.code))

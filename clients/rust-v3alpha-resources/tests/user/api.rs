@@ -438,7 +438,10 @@ impl Api {
         let answer = self.client.search_users(request).await?.into_inner();
         let details = answer.details.expect("details");
         assert_eq!(details.applied_limit, u64::from(limit));
-        let ids = answer.result.into_iter().map(|user| user.details.expect("details").id);
+        let ids = answer
+            .result
+            .into_iter()
+            .map(|user| user.details.expect("details").id);
         Ok((ids.collect(), details.total_result))
     }
 
@@ -496,7 +499,11 @@ impl Api {
                 code: code.map(|(id, code)| AuthenticatorRegistrationCode { id, code }),
             }),
         };
-        let answer = self.client.start_web_auth_n_registration(request).await?.into_inner();
+        let answer = self
+            .client
+            .start_web_auth_n_registration(request)
+            .await?
+            .into_inner();
         self.filled(answer.details, user);
         let options = answer.public_key_credential_creation_options;
         Ok((answer.web_auth_n_id, serde_json::to_value(options).expect("JSON")))
@@ -527,7 +534,11 @@ impl Api {
             id: user.to_owned(),
             medium: Some(Medium::ReturnCode(ReturnWebAuthNRegistrationCode {})),
         };
-        let answer = self.client.create_web_auth_n_registration_link(request).await?.into_inner();
+        let answer = self
+            .client
+            .create_web_auth_n_registration_link(request)
+            .await?
+            .into_inner();
         self.filled(answer.details, user);
         let code = answer.code.expect("the code");
         Ok((code.id, code.code))
