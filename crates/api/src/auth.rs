@@ -370,7 +370,7 @@ fn user_of(view: &UserView, login_names: Vec<String>) -> user_v1::User {
     }
 }
 
-/// Factors that can be used now, one entry for each kind of channel: v1 knows a switch, not several factors.
+/// Factors that can be used now: one entry for each kind of which v1 knows a switch only, and each passkey or security key.
 fn factors_of(person: &Person) -> Vec<user_v1::AuthFactor> {
     use user_v1::auth_factor::Type;
     let ready = |channel| {
@@ -383,9 +383,17 @@ fn factors_of(person: &Person) -> Vec<user_v1::AuthFactor> {
     let email = ready(Channel::Email).then_some(Type::OtpEmail(user_v1::AuthFactorOtpEmail {}));
     let app = person.totps.iter().any(|f| person.totp_ready(f));
     let app = app.then_some(Type::Otp(user_v1::AuthFactorOtp {}));
+    let keys = person.webauthns.iter().filter_map(|f| {
+        let named = f.credential()?;
+        Some(Type::U2f(user_v1::AuthFactorU2f {
+            id: f.id.to_string(),
+            name: named.name.as_str().to_owned(),
+        }))
+    });
     let factor = |kind| user_v1::AuthFactor {
         state: user_v1::AuthFactorState::Ready.into(),
         r#type: Some(kind),
     };
-    app.into_iter().chain(sms).chain(email).map(factor).collect()
+    let switches = app.into_iter().chain(sms).chain(email);
+    switches.chain(keys).map(factor).collect()
 }

@@ -35,6 +35,8 @@ pub struct Policy {
     pub sends: SendLimits,
     /// Region (ISO 3166) that completes numbers without `+`; none refuses them.
     pub phone_region: Option<String>,
+    /// Where people reach this server, as `scheme://host[:port]`; none while the port is not known.
+    pub public_url: Option<String>,
     /// Host that messages and links speak of, without port.
     pub public_host: String,
     /// Hosts that links may lead to, besides the public one.
@@ -66,6 +68,7 @@ impl Default for Policy {
             },
             sends: SendLimits::default(),
             phone_region: None,
+            public_url: None,
             public_host: "localhost".into(),
             trusted_hosts: Vec::new(),
             web_origins: WebOrigins {

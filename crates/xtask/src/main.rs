@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 const HELP: &str = "\
-cargo xtask test    everything a change must pass: format, lints, tests, published clients, pages, benchmark smoke
+cargo xtask test    everything a change must pass: format, lints, tests, published clients, pages, a browser, benchmark smoke
 cargo xtask tidy    the rules of the house that no compiler knows
 cargo xtask docs    writes the generated pages under docs/ anew
 ";
@@ -78,6 +78,7 @@ fn test() -> Result<()> {
     step("page of the user API", || {
         run(Command::new("bash").args(["clients/page.sh", "docs/v3alpha-user-api.md", "walkthrough"]))
     })?;
+    step("browser", || run(Command::new("bash").arg("clients/browser.sh")))?;
     step("benchmark smoke", || {
         cargo(&["run", "--locked", "--package", "bench", "--", "--smoke"])
     })

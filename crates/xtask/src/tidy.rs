@@ -16,10 +16,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("api", &["proto", "app", "domain"]),
     ("notify", &["app", "domain"]),
     ("inbox", &["app", "domain"]),
+    ("login", &["app", "domain"]),
 ];
 
 const HOUSE: &[&str] = &[
-    "domain", "store", "app", "proto", "api", "notify", "inbox", "server", "testkit", "bench",
+    "domain", "store", "app", "proto", "api", "notify", "inbox", "login", "server", "testkit", "bench",
 ];
 
 /// Checks every rule and names every breach.

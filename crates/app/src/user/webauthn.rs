@@ -36,6 +36,9 @@ use crate::{
 
 const NEED: Need = Need::or_self(Permission::UserCredentialWrite);
 
+/// The page of this server that registration links open.
+pub const PAGE: &str = "/ui/webauthn";
+
 /// How long a challenge waits for its answer.
 const PENDING: Span = Span::minutes(5);
 
@@ -73,7 +76,7 @@ pub struct WebauthnStarted {
 /// How a link reaches its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkMedium {
-    /// By e-mail to the verified contact, with the caller's link when a template is given.
+    /// By e-mail to the verified contact, with the caller's link, or one to a page of ours.
     Send(Option<UrlTemplate>),
     /// In the answer.
     Return,
@@ -90,6 +93,27 @@ pub struct LinkCreated {
     pub code: Option<Secret>,
 }
 
+/// A registration with all that is drawn and looked up before the user's rules are asked.
+struct Draft {
+    id: FactorId,
+    party: RelyingParty,
+    challenge: Challenge,
+    attachment: Option<Attachment>,
+}
+
+impl Draft {
+    fn new(ctx: &Ctx, domain: &str, attachment: Option<Attachment>) -> Result<Self> {
+        let mut bytes = [0; CHALLENGE_LENGTH];
+        ctx.entropy.fill(&mut bytes);
+        Ok(Self {
+            id: FactorId::from_trusted(&ctx.new_id()),
+            party: relying_party(ctx, domain)?,
+            challenge: Challenge::new(&URL_SAFE_NO_PAD.encode(bytes)),
+            attachment,
+        })
+    }
+}
+
 /// Starts the registration of a further key: oneself, or with `user.credential.write`. A link that is given is used up, and
 /// nothing is started without it.
 pub async fn start(
@@ -98,9 +122,7 @@ pub async fn start(
     target: &Target,
     new: &NewRegistration,
 ) -> Result<WebauthnStarted> {
-    let party = &relying_party(ctx, &new.domain)?;
-    let id = &FactorId::from_trusted(&ctx.new_id());
-    let challenge = &challenge(ctx);
+    let draft = &Draft::new(ctx, &new.domain, new.attachment)?;
     ctx.store
         .change(
             "user.webauthn.start",
@@ -109,39 +131,64 @@ pub async fn start(
             ctx.now(),
             |work| {
                 Box::pin(async move {
-                    let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
-                    schema::may_have(work, user.state.person(), Authenticator::Webauthn).await?;
-                    let (link, subject) = entered(ctx, work, &user, new.link.as_ref()).await?;
-                    let budget = link.as_ref().map(|l| l.attempt.budget).unwrap_or_default();
-                    let start = Command::StartWebauthn(NewWebauthn {
-                        id: id.clone(),
-                        domain: party.id().into(),
-                        challenge: challenge.clone(),
-                        expires: ctx.now() + PENDING,
-                        link,
-                    });
-                    work.decide(&mut user, start)
-                        .map_err(|r| code::count_wrong(ctx, work, &target.user, &subject, budget, r))?;
-                    Ok(WebauthnStarted {
-                        changed: changed(&user)?,
-                        factor: id.clone(),
-                        options: options(ctx, work, &user, party, challenge, new.attachment).await?,
-                    })
+                    let (user, _) = access::user_for(work, caller, target, NEED).await?;
+                    start_in(ctx, work, user, draft, new.link.as_ref()).await
                 })
             },
         )
         .await
 }
 
+/// Starts the registration that a link allows, on the public host: whoever holds the link may. Without one that works nothing is
+/// said about the user; a refusal does not tell why.
+pub async fn start_by_link(
+    ctx: &Ctx,
+    instance: &InstanceId,
+    user: &UserId,
+    link: &EnteredLink,
+) -> Result<WebauthnStarted> {
+    let draft = &Draft::new(ctx, &ctx.policy.public_host, None)?;
+    ctx.store
+        .change("user.webauthn.start", instance, user, ctx.now(), |work| {
+            Box::pin(async move {
+                let user = work.load::<User>(user).await?;
+                start_in(ctx, work, user, draft, Some(link)).await
+            })
+        })
+        .await
+}
+
+/// What a schema allows is asked after the link: whoever has none hears nothing of it.
+async fn start_in(
+    ctx: &Ctx,
+    work: &mut Work<'_>,
+    mut user: Stream<User>,
+    draft: &Draft,
+    link: Option<&EnteredLink>,
+) -> Result<WebauthnStarted> {
+    let (link, subject) = entered(ctx, work, &user, link).await?;
+    let budget = link.as_ref().map(|l| l.attempt.budget).unwrap_or_default();
+    let start = Command::StartWebauthn(NewWebauthn {
+        id: draft.id.clone(),
+        domain: draft.party.id().into(),
+        challenge: draft.challenge.clone(),
+        expires: ctx.now() + PENDING,
+        link,
+    });
+    let whom = user.id.clone();
+    work.decide(&mut user, start)
+        .map_err(|r| code::count_wrong(ctx, work, &whom, &subject, budget, r))?;
+    schema::may_have(work, user.state.person(), Authenticator::Webauthn).await?;
+    Ok(WebauthnStarted {
+        changed: changed(&user)?,
+        factor: draft.id.clone(),
+        options: options(ctx, work, &user, draft).await?,
+    })
+}
+
 fn relying_party(ctx: &Ctx, domain: &str) -> Result<RelyingParty> {
     let party = RelyingParty::of(&ctx.policy.web_origins, domain);
     party.ok_or(Error::invalid("domain", Invalid::Domain))
-}
-
-fn challenge(ctx: &Ctx) -> Challenge {
-    let mut bytes = [0; CHALLENGE_LENGTH];
-    ctx.entropy.fill(&mut bytes);
-    Challenge::new(&URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// What was entered of a link, with the failures that still count against it, whichever link they were about.
@@ -164,11 +211,10 @@ async fn options(
     ctx: &Ctx,
     work: &mut Work<'_>,
     user: &Stream<User>,
-    party: &RelyingParty,
-    challenge: &Challenge,
-    attachment: Option<Attachment>,
+    draft: &Draft,
 ) -> Result<Map<String, Value>> {
     let name = username::label(work, user).await?;
+    let party = &draft.party;
     let holder = KeyHolder {
         handle: &handle(ctx, work.instance(), &user.id),
         name: &name,
@@ -179,7 +225,12 @@ async fn options(
     let known = here.filter_map(WebauthnFactor::credential).map(|n| &n.credential);
     let timeout = Duration::from_micros(PENDING.0.unsigned_abs());
     Ok(webauthn::creation_options(
-        party, &holder, challenge, attachment, known, timeout,
+        party,
+        &holder,
+        &draft.challenge,
+        draft.attachment,
+        known,
+        timeout,
     ))
 }
 
@@ -210,6 +261,26 @@ pub async fn verify(
                 })
             },
         )
+        .await;
+    done.map_err(taken)
+}
+
+/// Completes a registration that a link started: whoever answers its challenge is who was given it.
+pub async fn finish_by_link(
+    ctx: &Ctx,
+    instance: &InstanceId,
+    user: &UserId,
+    factor: &FactorId,
+    (answer, name): (&Map<String, Value>, &FactorName),
+) -> Result<Changed> {
+    let done = ctx
+        .store
+        .change("user.webauthn.verify", instance, user, ctx.now(), |work| {
+            Box::pin(async move {
+                let mut user = work.load::<User>(user).await?;
+                verify_in(ctx, work, &mut user, factor, (answer, name))
+            })
+        })
         .await;
     done.map_err(taken)
 }
@@ -264,7 +335,9 @@ pub async fn create_link(
                 Box::pin(async move {
                     let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
                     let verification = match medium {
-                        LinkMedium::Send(link) => Verification::Send { link: link.clone() },
+                        LinkMedium::Send(link) => Verification::Send {
+                            link: link.clone().or_else(|| own_page(ctx)),
+                        },
                         LinkMedium::Return => Verification::Return,
                     };
                     code::may_vouch(grant, [&verification])?;
@@ -280,6 +353,14 @@ pub async fn create_link(
         )
         .await;
     ring(ctx, done)
+}
+
+/// The link to our own page, unless no passkey can be registered there. What it carries stands behind `#`, where no log sees it.
+fn own_page(ctx: &Ctx) -> Option<UrlTemplate> {
+    let url = ctx.policy.public_url.as_deref()?;
+    relying_party(ctx, &ctx.policy.public_host).ok()?;
+    let values = "user={{.UserID}}&id={{.CodeID}}&code={{.Code}}";
+    UrlTemplate::parse_registration(&format!("{url}{PAGE}#{values}"), &ctx.policy).ok()
 }
 
 async fn issue_in(

@@ -34,6 +34,7 @@ async fn server() -> TestCtx {
     let exact = [PAGE, "https://app.example.com:8443"];
     TestCtx::with(TestOptions {
         policy: Policy {
+            public_url: Some(PAGE.into()),
             public_host: "id.example.com".into(),
             web_origins: WebOrigins {
                 exact: exact.map(|o| Url::parse(o).unwrap()).to_vec(),
@@ -696,6 +697,54 @@ async fn a_link_is_sent_to_the_verified_address_only_and_never_answered_to_onese
     webauthn::start(&ctx, &me, &target, &by_link(&made.id, &message.code))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_link_without_a_template_leads_to_our_own_page() {
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    contact::set(&ctx, &owner, &target, &to(&ctx, ADDRESS, Verification::Vouched))
+        .await
+        .unwrap();
+    let send = LinkMedium::Send(None);
+    let made = webauthn::create_link(&ctx, &owner, &target, &send, Language::En)
+        .await
+        .unwrap();
+    let message = read_sent(&ctx).await.remove(0);
+    let (user, id, code) = (&target.user, &made.id, &message.code);
+    let page = format!("{PAGE}/ui/webauthn#user={user}&id={id}&code={code}");
+    assert_eq!(message.link.as_deref(), Some(page.as_str()));
+}
+
+#[tokio::test]
+async fn whoever_holds_the_link_needs_nothing_else() {
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let made = link(&ctx, &owner, &target).await;
+    let instance = &owner.instance;
+    let entered = |code: &str| EnteredLink {
+        id: made.id.clone(),
+        code: app::secret::Secret::new(code.to_owned()),
+    };
+    let code = made.code.as_ref().unwrap();
+    let nobody = domain::base::UserId::from_trusted("nobody");
+    let answer = webauthn::start_by_link(&ctx, instance, &nobody, &entered(code.reveal())).await;
+    assert_eq!(refusal(answer), Refusal::NotFound);
+    let answer = webauthn::start_by_link(&ctx, instance, &target.user, &entered(&wrong(code))).await;
+    assert_eq!(miss(answer), Miss::Wrong);
+    let started = webauthn::start_by_link(&ctx, instance, &target.user, &entered(code.reveal()))
+        .await
+        .unwrap();
+    let answer = create_passkey(&started.options, PAGE, true).await.unwrap();
+    let (answer, name) = (answer.as_object().unwrap(), FactorName::parse("my key").unwrap());
+    let finish = |factor| webauthn::finish_by_link(&ctx, instance, &target.user, factor, (answer, &name));
+    let missing = FactorId::from_trusted("missing");
+    assert_eq!(refusal(finish(&missing).await), Refusal::WebauthnNotFound);
+    finish(&started.factor).await.unwrap();
+    assert_eq!(refusal(finish(&started.factor).await), Refusal::WebauthnVerified);
+    assert!(factors(&ctx, &owner, &target).await[0].credential().is_some());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What is served: the API in four wire forms, the reference, the inbox page; and what works beside the requests.
+//! What is served: the API in four wire forms, the reference, the pages; and what works beside the requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +26,7 @@ pub(super) fn product(
     let ctx = &ground.ctx;
     let instances = Instances::one(ground.foundation.instance.clone());
     let page = inbox_page(settings, ctx, &instances);
+    let people = login::routes(Arc::clone(ctx), instances.clone());
     let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
     let rpc = api::rpc::service(gate, api::services::all(ctx))?;
     let (health, stopping) = (rpc.clone(), stop.clone());
@@ -49,6 +50,7 @@ pub(super) fn product(
     Ok(Router::new()
         .merge(api::openapi::routes())
         .merge(page)
+        .merge(people)
         .fallback_service(rpc))
 }
 

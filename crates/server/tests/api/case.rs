@@ -559,6 +559,12 @@ fn mine() -> Vec<Case> {
             .after(&format!("{NEW}/StartTOTPRegistration"), json!({"id": "$user"}))
             .after(&format!("{NEW}/VerifyTOTPRegistration"), json!({"id": "$user", "totpId": "$totp_id", "code": "$totp_code"}))
             .with_answer(json!({"result": [{"state": "AUTH_FACTOR_STATE_READY", "otp": {}}]})),
+        me("ListMyAuthFactors", "of a key that waits and one that is ready", json!({}))
+            .after(&format!("{NEW}/StartWebAuthNRegistration"), json!({"id": "$user", "registration": {"domain": "localhost"}}))
+            .after(&format!("{NEW}/StartWebAuthNRegistration"), json!({"id": "$user", "registration": {"domain": "localhost"}}))
+            .after(&format!("{NEW}/VerifyWebAuthNRegistration"), json!({"id": "$user", "webAuthNId": "$web_auth_n_id",
+                "verify": {"publicKeyCredential": "$$credential", "webAuthNName": "my key"}}))
+            .with_answer(json!({"result": [{"state": "AUTH_FACTOR_STATE_READY", "u2f": {"id": "$web_auth_n_id", "name": "my key"}}]})),
         me("AddMyAuthFactorOTPSMS", "", json!({}))
             .after(&set_phone(), phone(vouched()))
             .with_user(json!({"authenticators": {"otpSms": [{"otpSmsId": "$any", "phone": "$phone", "isVerified": true}]}})),
