@@ -61,7 +61,9 @@ impl Username {
         if !compatible.chars().all(has_a_place) || !name.canonical.chars().all(has_a_place) {
             return Err(UsernameError::Character);
         }
-        if mixes_scripts(&compatible) || looks_latin(&compatible) {
+        // Both forms, for folding can make a letter look like another: a final sigma becomes one that looks like an o.
+        let misleads = |form: &str| mixes_scripts(form) || looks_latin(form);
+        if misleads(&compatible) || misleads(&name.canonical) {
             return Err(UsernameError::Lookalike);
         }
         Ok(name)
@@ -278,6 +280,7 @@ mod tests {
             ("pаypal", Lookalike),
             ("αda", Lookalike),
             ("аса", Lookalike),
+            ("ς", Lookalike),
         ] {
             assert_eq!(parse(bad), Err(why), "{bad:?}");
         }
