@@ -56,7 +56,7 @@ while [ "$port" = 8080 ] || taken "$port"; do port=$((RANDOM % 20000 + 10000)); 
 
 began=$(date +%s%N)
 status=0
-(cd "$work/home" && env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR MERLON_SERVER__LISTEN="127.0.0.1:$port" PATH="$work/bin:$PATH" \
+(cd "$work/home" && env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR -u MERLON_URL -u MERLON_PAT MERLON_SERVER__LISTEN="127.0.0.1:$port" PATH="$work/bin:$PATH" \
     timeout 120 bash -euo pipefail "$work/script" </dev/null) || status=1
 took=$((($(date +%s%N) - began) / 1000000))
 

@@ -6,6 +6,7 @@
 
 use serde_json::json;
 use tonic::{Code, Status};
+use totp_rs::{Algorithm, Secret, TOTP};
 
 use super::{
     ANY, Bearer, Server, email, invalid, other_code, phone, random, refused, security_key, too_soon,
@@ -964,6 +965,30 @@ async fn names_are_several_and_nobody_elses() {
         Code::InvalidArgument,
         ANY,
     );
+}
+
+#[tokio::test]
+async fn an_app_is_registered_by_the_code_that_it_shows() {
+    let (_, mut api, user) = start().await;
+    let (id, _, secret) = api.start_totp(&user).await.unwrap();
+    let secret = Secret::Encoded(secret).to_bytes().expect("base32");
+    let app = TOTP::new(Algorithm::SHA1, 6, 1, 30, secret).expect("long enough");
+    let shows = || app.generate_current().expect("a clock");
+    refused(
+        api.verify_totp(&user, &id, &other_code(&shows())).await,
+        Code::InvalidArgument,
+        "EVENT-8isk2",
+    );
+    api.verify_totp(&user, &id, &shows()).await.unwrap();
+    let totps = view(&mut api, &user).await.authenticators.totps;
+    let totps: Vec<_> = totps.into_iter().map(|it| (it.totp_id, it.is_verified)).collect();
+    assert_eq!(totps, [(id.clone(), true)]);
+    refused(
+        api.verify_totp(&user, &id, &shows()).await,
+        Code::FailedPrecondition,
+        "COMMAND-qx4ls",
+    );
+    api.remove_totp(&user, &id).await.unwrap();
 }
 
 #[tokio::test]

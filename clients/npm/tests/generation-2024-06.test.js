@@ -1,19 +1,19 @@
 // @zitadel/node 2.0.22, the last line of that package with generation 2024-06, on grpc-js. The
 // package exports clients for v1 services; its user v3alpha definitions are taken from the same
-// published files by path, since the package does not export them by name.
+// published files by path (support.js), since the package does not export them by name.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { createAccessTokenInterceptor, createAdminClient, createAuthClient } from "@zitadel/node/api";
 import { createChannel, createClientFactory, Metadata, Status } from "nice-grpc";
-import { email, message, organization, otherCode, pat, phone, securityKey, tokenOf, totp, url } from "./support.js";
+import { email, message, oauthProvider, organization, otherCode, pat, phone, published, securityKey, tokenOf, totp, url } from "./support.js";
 
-const published = (file) => import(new URL(`./generated/zitadel/${file}.js`, import.meta.resolve("@zitadel/node/api")).href);
 const { UserServiceDefinition } = await published("user/v3alpha/user_service");
 const { State } = await published("user/v3alpha/user");
 const { UserSchemaServiceDefinition } = await published("user/schema/v3alpha/user_schema_service");
 const { AuthenticatorType, State: SchemaState } = await published("user/schema/v3alpha/user_schema");
 const { TextQueryMethod } = await published("object/v2/object");
+const { TextQueryMethod: TextQueryMethodV1 } = await published("object");
 
 const channel = createChannel(url);
 after(() => channel.close());
@@ -190,10 +190,8 @@ test("generation 2024-06: a schema and its users", async () => {
 test("generation 2024-06: an account elsewhere is linked, with the published admin client", async () => {
   const admin = createAdminClient(url, createAccessTokenInterceptor(pat));
   const api = client(pat);
-  const provider = { name: "Elsewhere", clientId: "merlon", clientSecret: "secret", scopes: [], idAttribute: "sub" };
-  for (const name of ["authorization", "token", "user"]) provider[`${name}Endpoint`] = `https://id.example.com/${name}`;
-  const { id: idpId } = await admin.addGenericOAuthProvider(provider);
-  await admin.updateGenericOAuthProvider({ ...provider, id: idpId, name: "Somewhere else", clientSecret: "" });
+  const { id: idpId } = await admin.addGenericOAuthProvider(oauthProvider);
+  await admin.updateGenericOAuthProvider({ ...oauthProvider, id: idpId, name: "Somewhere else", clientSecret: "" });
   const { idp } = await admin.getProviderByID({ id: idpId });
   assert.deepEqual([idp.name, idp.config.oauth.tokenEndpoint], ["Somewhere else", "https://id.example.com/token"]);
 
@@ -205,4 +203,25 @@ test("generation 2024-06: an account elsewhere is linked, with the published adm
   await refused(api.removeIDPAuthenticator({ userId, idpId }), Status.NOT_FOUND, /\(COMMAND-1M9xR\)$/);
   await admin.deleteProvider({ id: idpId });
   await refused(admin.getProviderByID({ id: idpId }), Status.NOT_FOUND, /./);
+});
+
+test("generation 2024-06: a directory is kept, with the published admin client", async () => {
+  const admin = createAdminClient(url, createAccessTokenInterceptor(pat));
+  const directory = {
+    name: "Directory",
+    servers: ["ldaps://ldap.example.com:636"],
+    baseDn: "dc=example,dc=com",
+    bindDn: "cn=merlon,dc=example,dc=com",
+    bindPassword: "secret",
+    userBase: "ou=people",
+    userObjectClasses: ["inetOrgPerson"],
+    userFilters: ["uid"],
+    attributes: { idAttribute: "entryUUID" },
+  };
+  const { id } = await admin.addLDAPProvider(directory);
+  await admin.updateLDAPProvider({ ...directory, id, name: "Telephone book", bindPassword: "" });
+  const listed = await admin.listProviders({ queries: [{ idpNameQuery: { name: "telephone", method: TextQueryMethodV1.TEXT_QUERY_METHOD_STARTS_WITH_IGNORE_CASE } }] });
+  const found = listed.result.find((it) => it.id === id);
+  assert.deepEqual([found.name, found.config.ldap.servers, found.config.ldap.userBase], ["Telephone book", directory.servers, "ou=people"]);
+  await admin.deleteProvider({ id });
 });

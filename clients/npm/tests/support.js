@@ -113,3 +113,18 @@ export function securityKey({ publicKey }) {
     clientExtensionResults: {},
   };
 }
+
+/** One of the generated files that @zitadel/node publishes but does not export by name. */
+export const published = (file) => import(new URL(`./generated/zitadel/${file}.js`, import.meta.resolve("@zitadel/node/api")).href);
+
+/** A provider that speaks OAuth 2, as admin v1 takes it. Nobody answers there. */
+export const oauthProvider = {
+  name: "Elsewhere",
+  clientId: "merlon",
+  clientSecret: "secret",
+  authorizationEndpoint: "https://id.example.com/authorize",
+  tokenEndpoint: "https://id.example.com/token",
+  userEndpoint: "https://id.example.com/me",
+  scopes: [],
+  idAttribute: "id",
+};
