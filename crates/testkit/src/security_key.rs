@@ -3,7 +3,7 @@
 use aws_lc_rs::{
     digest::{SHA256, digest},
     rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -50,6 +50,8 @@ pub struct KeyAnswer {
     pub spoilt: bool,
     /// Whether the point of the key is moved off its curve.
     pub off_curve: bool,
+    /// Another public key (a COSE key in CBOR) in place of the key's own.
+    pub key: Option<Vec<u8>>,
 }
 
 impl KeyAnswer {
@@ -78,6 +80,7 @@ impl KeyAnswer {
             format: "packed".into(),
             spoilt: false,
             off_curve: false,
+            key: None,
             challenge,
         }
     }
@@ -124,6 +127,10 @@ impl KeyAnswer {
         data.extend([0; 16]);
         data.extend(u16::try_from(self.id.len()).unwrap().to_be_bytes());
         data.extend(&self.id);
+        if let Some(key) = &self.key {
+            data.extend(key);
+            return data;
+        }
         let (x, y) = point[1..].split_at(32);
         let mut y = y.to_vec();
         if self.off_curve {
@@ -158,6 +165,25 @@ impl KeyAnswer {
         bytes(&mut object, data);
         object
     }
+}
+
+/// A fresh ES384 key in CBOR (RFC 9053 §7.1.1), with its two coordinates.
+pub fn p384_key() -> (Vec<u8>, [Vec<u8>; 2]) {
+    let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
+    let (x, y) = key.public_key().as_ref()[1..].split_at(48);
+    let mut cbor = vec![0xa5, 0x01, 0x02, 0x03, 0x38, 0x22, 0x20, 0x02, 0x21];
+    bytes(&mut cbor, x);
+    cbor.push(0x22);
+    bytes(&mut cbor, y);
+    (cbor, [x.to_vec(), y.to_vec()])
+}
+
+/// An RS256 key in CBOR (RFC 8230 §4) with this modulus and the exponent 65537.
+pub fn rsa_key(modulus: &[u8]) -> Vec<u8> {
+    let mut cbor = vec![0xa4, 0x01, 0x03, 0x03, 0x39, 0x01, 0x00, 0x20];
+    bytes(&mut cbor, modulus);
+    cbor.extend([0x21, 0x43, 0x01, 0x00, 0x01]);
+    cbor
 }
 
 /// A CBOR text of fewer than 24 bytes (RFC 8949 §3).

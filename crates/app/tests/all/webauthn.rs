@@ -21,7 +21,7 @@ use domain::{
 use serde_json::{Value, json};
 use testkit::{
     TestCtx, TestOptions, create_passkey, read_sent,
-    security_key::{ATTESTED, BACKED_UP, KeyAnswer, PRESENT, VERIFIED},
+    security_key::{ATTESTED, BACKED_UP, BACKUP_ELIGIBLE, KeyAnswer, PRESENT, VERIFIED, p384_key, rsa_key},
 };
 use url::Url;
 
@@ -466,6 +466,157 @@ async fn a_truncated_or_flipped_attestation_never_ends_in_a_fault_of_ours() {
     finish(&ctx, &owner, &target, &started.factor, &honest)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn keys_of_every_offered_kind_are_kept_in_a_format_of_our_own() {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let (p384, [x, y]) = p384_key();
+    let modulus = [0xff; 256];
+    let kinds = [
+        (
+            p384,
+            json!({"kty": "ec2", "alg": -35, "crv": 2, "x": BASE64URL.encode(x), "y": BASE64URL.encode(y)}),
+        ),
+        (
+            rsa_key(&modulus),
+            json!({"kty": "rsa", "alg": -257, "n": BASE64URL.encode(modulus), "e": "AQAB"}),
+        ),
+    ];
+    for (key, kept) in kinds {
+        let started = start(&ctx, &owner, &target).await;
+        let answer = KeyAnswer {
+            key: Some(key),
+            format: "none".into(),
+            flags: PRESENT | ATTESTED | BACKUP_ELIGIBLE | BACKED_UP,
+            ..KeyAnswer::to(&started.options, PAGE)
+        };
+        finish(&ctx, &owner, &target, &started.factor, &answer.json())
+            .await
+            .unwrap();
+        let all = factors(&ctx, &owner, &target).await;
+        let named = all.iter().find(|f| f.id == started.factor).unwrap().credential();
+        let credential = serde_json::to_value(&named.unwrap().credential).unwrap();
+        assert_eq!(credential["key"], kept);
+        assert_eq!(
+            (&credential["backup_eligible"], &credential["backed_up"]),
+            (&json!(true), &json!(true))
+        );
+        assert_eq!(
+            (&credential["sign_count"], &credential["transports"]),
+            (&json!(1), &json!(["usb"]))
+        );
+    }
+    let started = start(&ctx, &owner, &target).await;
+    let small = KeyAnswer {
+        key: Some(rsa_key(&[0xff; 128])),
+        format: "none".into(),
+        ..KeyAnswer::to(&started.options, PAGE)
+    };
+    let answer = finish(&ctx, &owner, &target, &started.factor, &small.json()).await;
+    assert_eq!(fault(answer), (AnswerFault::Malformed, "attestationObject"));
+}
+
+#[tokio::test]
+async fn bytes_that_nest_or_lie_about_their_length_are_refused() {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let started = start(&ctx, &owner, &target).await;
+    let honest = KeyAnswer::to(&started.options, PAGE).json();
+    let lengths = [0x5b, 0x7b, 0x9b, 0xbb].map(|kind| [&[kind][..], &[0xff; 8]].concat());
+    let nested = [0x81, 0x9f, 0xa1, 0xbf, 0xc1].map(|kind| vec![kind; 500_000]);
+    let nested_key = KeyAnswer {
+        key: Some(vec![0x81; 60_000]),
+        ..KeyAnswer::to(&started.options, PAGE)
+    };
+    for bytes in lengths.into_iter().chain(nested) {
+        let mut answer = honest.clone();
+        answer["response"]["attestationObject"] = BASE64URL.encode(bytes).into();
+        let answer = finish(&ctx, &owner, &target, &started.factor, &answer).await;
+        assert_eq!(fault(answer), (AnswerFault::Malformed, "attestationObject"));
+    }
+    let answer = finish(&ctx, &owner, &target, &started.factor, &nested_key.json()).await;
+    assert_eq!(fault(answer).1, "attestationObject");
+    for text in ["[".repeat(500_000), "{\"origin\":".repeat(100_000)] {
+        let mut answer = honest.clone();
+        answer["response"]["clientDataJSON"] = BASE64URL.encode(text).into();
+        let answer = finish(&ctx, &owner, &target, &started.factor, &answer).await;
+        assert_eq!(fault(answer), (AnswerFault::Malformed, "clientDataJSON"));
+    }
+    finish(&ctx, &owner, &target, &started.factor, &honest)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_restart_between_question_and_answer_is_not_noticed() {
+    let mut ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let (started, made) = (
+        start(&ctx, &owner, &target).await,
+        link(&ctx, &owner, &target).await,
+    );
+    let policy = ctx.policy.clone();
+    ctx.database.reopen();
+    let options = TestOptions {
+        policy,
+        ..TestOptions::default()
+    };
+    let again = testkit::context(ctx.database.store.clone(), &ctx.clock, options);
+    let answer = KeyAnswer::to(&started.options, PAGE).json();
+    finish(&again, &owner, &target, &started.factor, &answer)
+        .await
+        .unwrap();
+    let entered = by_link(&made.id, made.code.as_ref().unwrap().reveal());
+    webauthn::start(&again, &owner, &target, &entered).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_code_of_a_link_is_on_the_disk_and_nothing_of_a_key_after_its_user() {
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let made = link(&ctx, &owner, &target).await;
+    let started = start(&ctx, &owner, &target).await;
+    let answer = KeyAnswer::to(&started.options, PAGE).json();
+    let name = FactorName::parse("zeppelin of Ada").unwrap();
+    webauthn::verify(
+        &ctx,
+        &owner,
+        &target,
+        &started.factor,
+        (answer.as_object().unwrap(), &name),
+    )
+    .await
+    .unwrap();
+    let (code, id) = (
+        made.code.as_ref().unwrap().reveal(),
+        answer["id"].as_str().unwrap(),
+    );
+    let holds = |text: &str| {
+        let bytes = ctx.database.raw_bytes();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    assert!(!holds(code), "a code can be read");
+    assert!(
+        holds(name.as_str()) && holds(id),
+        "they are there while the user is"
+    );
+    app::user::delete(&ctx, &owner, &target).await.unwrap();
+    ctx.store.close();
+    for text in [
+        name.as_str(),
+        id,
+        KeyAnswer::to(&started.options, PAGE).challenge.as_str(),
+    ] {
+        assert!(!holds(text), "{text} can still be read");
+    }
 }
 
 #[tokio::test]
