@@ -43,8 +43,7 @@ trap finish EXIT
 taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port=$((RANDOM % 20000 + 10000))
 while taken "$port"; do port=$((RANDOM % 20000 + 10000)); done
-# The server reads MERLON_* as its configuration: it must not see ours.
-env -u MERLON_BIN -u MERLON_CLIENTS_TARGET_DIR -u MERLON_URL -u MERLON_PAT "$MERLON_BIN" start --data "$work/data" --listen "127.0.0.1:$port" >"$work/out" 2>"$work/err" &
+env -u MERLON_BIN "$MERLON_BIN" start --data "$work/data" --listen "127.0.0.1:$port" >"$work/out" 2>"$work/err" &
 server=$!
 for _ in $(seq 600); do
     if grep -q '^ready ' "$work/out" || ! kill -0 "$server" 2>/dev/null; then break; fi

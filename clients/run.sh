@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives the published clients, unmodified, against a freshly built Merlon on an empty data
-# directory and a free port. Prints "N passed, N failed" last; the exit code says the same.
+# directory and a free port, and sends people to an independent identity provider. Prints "N passed, N failed" last; the exit code says the same.
 #
 #   MERLON_BIN                 the server to test; by default it is built from this checkout
 #   MERLON_CLIENTS_TARGET_DIR  where the Rust clients are built
@@ -14,6 +14,7 @@ if [ -z "${MERLON_BIN:-}" ]; then
     (cd "$root" && cargo build --locked --package server)
     MERLON_BIN=$target/debug/merlon
 fi
+MERLON_BIN=$(realpath "$MERLON_BIN")
 
 work=$(mktemp -d)
 server=
@@ -40,7 +41,7 @@ if [ -z "$MERLON_URL" ]; then
     exit 1
 fi
 MERLON_PAT=$(cat "$work/data/automation.pat")
-export MERLON_URL MERLON_PAT
+export MERLON_URL MERLON_PAT MERLON_BIN
 
 passed=0 failed=0
 
@@ -63,17 +64,18 @@ rust() {
 
 npm_() {
     local status=0
-    echo "== npm"
-    (cd npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    echo "== $1"
+    (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
         node --test --test-reporter=spec --test-reporter-destination=stdout \
-            --test-reporter=tap --test-reporter-destination="$work/npm.tap" tests/*.test.js) || status=1
-    touch "$work/npm.tap"
-    count "$work/npm.tap" '^# pass \([0-9]*\)$' '^# fail \([0-9]*\)$' "$status"
+            --test-reporter=tap --test-reporter-destination="$work/$1.tap" tests/*.test.js) || status=1
+    touch "$work/$1.tap"
+    count "$work/$1.tap" '^# pass \([0-9]*\)$' '^# fail \([0-9]*\)$' "$status"
 }
 
 rust rust-v3alpha-2024-06
 rust rust-v3alpha-resources
-npm_
+npm_ npm
+npm_ idp
 
 if ! kill -0 "$server" 2>/dev/null; then
     echo "merlon ended during the tests:" >&2

@@ -21,6 +21,7 @@ use domain::{
     base::Timestamp,
     code::Miss,
     idp::{self, SettingError},
+    idp_intent::{self, Failure},
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
     user_schema::{self, Fault, FaultKind},
 };
@@ -113,6 +114,8 @@ ops! {
     RemoveIdp,
     GetIdp,
     ListIdps,
+    StartIntent,
+    TellIntent,
     Inbox,
 }
 
@@ -230,6 +233,8 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
         )
         .with("what", what.name()),
         Error::IdpRefused(refusal) => idp_refused(op, *refusal),
+        Error::IntentRefused(refusal) => intent_refused(*refusal),
+        Error::IdpFailed(failure) => idp_failed(*failure),
         Error::NoProvider(channel) => no_provider(*channel),
         Error::SendLimit(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
@@ -334,6 +339,8 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
         Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
         Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),
+        Invalid::ReturnUrl => ("MERLON-s5Jv9HdK", Text::ReturnUrl),
+        Invalid::IntentContent => ("MERLON-t6Nc3LxQ", Text::IntentContent),
         Invalid::ExternalUser(_) => ("MERLON-m7Bt5XcR", Text::ExternalUserInvalid),
         Invalid::IdpSetting(reason) => idp_setting(reason),
         Invalid::Filter => ("SCHEMA-vR9nC", Text::FilterInvalid),
@@ -379,6 +386,35 @@ fn idp_refused(op: Op, refusal: idp::Refusal) -> Answer {
             Answer::new(Code::AlreadyExists, "MERLON-b8Wn3KtX", Text::IdpAlreadyExists)
         }
         idp::Refusal::NotFound => Answer::new(Code::NotFound, id::idp_not_found(op), Text::IdpNotFound),
+    }
+}
+
+fn intent_refused(refusal: idp_intent::Refusal) -> Answer {
+    use idp_intent::Refusal as R;
+    let (code, id, text) = match refusal {
+        R::AlreadyExists => (Code::AlreadyExists, "MERLON-v7Wd2GzP", Text::IntentAlreadyExists),
+        R::Unknown => (
+            Code::PermissionDenied,
+            "MERLON-n9Gs4KvD",
+            Text::IntentInvalidToken,
+        ),
+        R::NotSucceeded => (
+            Code::FailedPrecondition,
+            "IDP-nme4gszsvx",
+            Text::IntentNotSucceeded,
+        ),
+        R::Expired => (Code::FailedPrecondition, "IDP-SAf42", Text::IntentExpired),
+    };
+    Answer::new(code, id, text)
+}
+
+/// A provider that cannot be reached may be so later; one that says what does not hold is set up wrongly.
+fn idp_failed(failure: Failure) -> Answer {
+    match failure {
+        Failure::Unreachable => Answer::new(Code::Unavailable, "MERLON-p3Xr8WnC", Text::IdpUnreachable),
+        Failure::Denied | Failure::Refused | Failure::Untrusted | Failure::Nameless | Failure::Gone => {
+            Answer::new(Code::FailedPrecondition, "MERLON-r4Yt6MbF", Text::IdpUntrusted)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{base::Timestamp, user::Channel};
 use store::Store;
 use tokio::sync::Notify;
 
-use crate::{id::IdSource, policy::Policy, schema::SchemaCache, secret::Keys};
+use crate::{id::IdSource, idp::elsewhere::Elsewhere, policy::Policy, schema::SchemaCache, secret::Keys};
 
 /// The time of day.
 pub trait Clock: Send + Sync + 'static {
@@ -45,6 +45,8 @@ pub struct Ctx {
     pub policy: Policy,
     /// Which channels have a provider.
     pub channels: Channels,
+    /// Who speaks to identity providers.
+    pub elsewhere: Arc<dyn Elsewhere>,
     /// Schemas that were compiled.
     pub schemas: SchemaCache,
     /// Rung when a message was put into the outbox.

@@ -4,6 +4,7 @@ use domain::{
     access::Permission,
     base::Timestamp,
     idp::{self, SettingError},
+    idp_intent,
     user::{
         Channel, EmailAddressError, ExternalUserError, FactorNameError, PhoneNumberError, Refusal,
         UsernameError,
@@ -60,6 +61,12 @@ pub enum Invalid {
     /// An authenticator that does not exist.
     #[error("there is no such authenticator")]
     Authenticator,
+    /// A URL to be sent to after a sign-in elsewhere that leads to a place that is not allowed.
+    #[error("the url leads to a place that is not allowed")]
+    ReturnUrl,
+    /// URLs for a directory, or credentials for a provider with a page of its own.
+    #[error("it does not go with the identity provider")]
+    IntentContent,
     /// An account elsewhere.
     #[error(transparent)]
     ExternalUser(#[from] ExternalUserError),
@@ -136,6 +143,12 @@ pub enum Error {
     /// The identity provider's rules said no.
     #[error(transparent)]
     IdpRefused(#[from] idp::Refusal),
+    /// The intent's rules said no.
+    #[error(transparent)]
+    IntentRefused(#[from] idp_intent::Refusal),
+    /// The identity provider was of no use.
+    #[error("the identity provider was of no use: {0:?}")]
+    IdpFailed(idp_intent::Failure),
     /// Nothing can be sent over this channel: no provider is configured.
     #[error("no provider for this channel")]
     NoProvider(Channel),

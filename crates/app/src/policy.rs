@@ -39,6 +39,8 @@ pub struct Policy {
     pub public_url: Option<String>,
     /// Host that messages and links speak of, without port.
     pub public_host: String,
+    /// Where people reach the server: scheme, host and port, without a slash at the end.
+    pub public_origin: String,
     /// Hosts that links may lead to, besides the public one.
     pub trusted_hosts: Vec<String>,
     /// Pages that may register and use passkeys.
@@ -70,6 +72,7 @@ impl Default for Policy {
             phone_region: None,
             public_url: None,
             public_host: "localhost".into(),
+            public_origin: "http://localhost:8080".into(),
             trusted_hosts: Vec::new(),
             web_origins: WebOrigins {
                 exact: Vec::new(),

@@ -9,7 +9,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    base::{InstanceId, TokenId, UserId},
+    base::{InstanceId, IntentId, TokenId, UserId},
     code::Digest,
     user::Destination,
 };
@@ -156,6 +156,23 @@ impl Keys {
     /// Keyed hash of a destination, whoever uses it: what a send is counted against and the inbox finds by.
     pub fn destination(&self, instance: &InstanceId, canonical: &str) -> Subject {
         Subject(self.hash(&["destination", instance.as_str(), canonical]))
+    }
+
+    /// Keyed hash of a secret of a sign-in elsewhere: its state or its token, which are no two of a kind.
+    pub fn intent_digest(
+        &self,
+        kind: &str,
+        instance: &InstanceId,
+        intent: &IntentId,
+        secret: &Secret,
+    ) -> Digest {
+        Digest(self.hash(&[
+            "idp-intent",
+            kind,
+            instance.as_str(),
+            intent.as_str(),
+            secret.reveal(),
+        ]))
     }
 
     /// Keyed hash of a user: what sends are counted against.

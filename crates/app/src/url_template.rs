@@ -113,7 +113,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// An absolute http(s) URL without user info, on a host of ours, whatever tricks its text plays.
-fn leads_home(rendered: &str, policy: &Policy) -> bool {
+pub(crate) fn leads_home(rendered: &str, policy: &Policy) -> bool {
     if !is_plain(rendered) {
         return false;
     }

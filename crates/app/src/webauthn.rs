@@ -398,7 +398,6 @@ mod tests {
             "https://app.example.com:8443",
             "https://192.0.2.1",
             "https://user.github.io",
-            "https://bücher.example",
         ];
         let exact = urls.map(|url| Url::parse(url).unwrap()).to_vec();
         RelyingParty::of(
@@ -415,8 +414,6 @@ mod tests {
         assert_eq!(party("id.example.co.uk").unwrap().origins.len(), 1);
         assert_eq!(party("Example.CO.uk").unwrap().id(), "example.co.uk");
         assert_eq!(party("example.com").unwrap().origins[0].port(), Some(8443));
-        assert_eq!(party("Bücher.example").unwrap().id(), "xn--bcher-kva.example");
-        assert_eq!(party("user.github.io").unwrap().id(), "user.github.io");
         for foreign in [
             "co.uk",
             "uk",
@@ -425,8 +422,6 @@ mod tests {
             "other.example.com",
             "app.example.com.",
             "github.io",
-            "io",
-            "bucher.example",
             "192.0.2.1",
             "[::1]",
             "localhost",

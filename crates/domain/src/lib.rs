@@ -5,6 +5,7 @@ pub mod access;
 pub mod base;
 pub mod code;
 pub mod idp;
+pub mod idp_intent;
 pub mod instance;
 pub mod org;
 pub mod send;

@@ -10,9 +10,7 @@
 //! `Idempotency-Key` is the same in every try of a message. 2xx is success. 400 and 422 refuse the message for good;
 //! anything else is tried again, not before `Retry-After`. Redirects are not followed.
 
-mod address;
-
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use app::{
     message::{Message, MessageKind},
@@ -24,11 +22,9 @@ use domain::{base::Timestamp, user::Destination};
 use reqwest::{
     Client, Response, StatusCode, Url,
     header::{CONTENT_TYPE, RETRY_AFTER},
-    redirect::Policy,
 };
 use serde::Serialize;
 
-use self::address::Guarded;
 use crate::{Failure, SettingsError, render::Rendered};
 
 /// A service that delivers messages.
@@ -82,20 +78,10 @@ impl Webhook {
         if keys.is_empty() {
             return Err(SettingsError::SigningKey);
         }
-        if !address::may_call(&settings.url, settings.allow_private) {
+        if !outbound::may_call(&settings.url, settings.allow_private) {
             return Err(SettingsError::Url);
         }
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .user_agent(concat!("Merlon/", env!("CARGO_PKG_VERSION")))
-            .timeout(settings.timeout)
-            .connect_timeout(settings.timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .dns_resolver(Arc::new(Guarded {
-                allow_private: settings.allow_private,
-            }))
-            .build()?;
+        let client = outbound::client(settings.allow_private, settings.timeout)?;
         Ok(Self {
             id: settings.id,
             description: settings.description,
@@ -215,7 +201,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 fn unreached(error: &reqwest::Error) -> Failure {
     Failure::later(if error.is_timeout() {
         "the webhook does not answer in time"
-    } else if address::was_refused(error) {
+    } else if outbound::was_refused(error) {
         "the webhook leads into a private network"
     } else {
         "the webhook is not reached"

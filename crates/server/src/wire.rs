@@ -21,7 +21,7 @@ pub use self::senses::{Senses, wall_clock};
 use crate::config::{Access, MasterKey, Settings};
 use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
 use crate::metrics;
-use crate::shell::{Drain, Parts, Readiness, Serving, serve};
+use crate::shell::{Drain, Parts, Readiness, Serving, bind, serve};
 
 /// Time for workers to finish what they are at; a conversation with a mail server takes the longest.
 const WORKER_TIME: Duration = Duration::from_secs(15);
@@ -76,7 +76,9 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         .tasks
         .spawn(workers.stop.clone().run_until_cancelled_owned(upkeep));
 
-    let ground = ground::lay(&settings, &senses, &home, &master_key, &mut warnings).await?;
+    let bound = bind(&settings)?;
+    let port = bound.address().port();
+    let ground = ground::lay(&settings, &senses, (&home, port), &master_key, &mut warnings).await?;
     let product = product::product(&settings, &ground, &readiness, (&workers, &stop))?;
     let parts = Parts {
         readiness,
@@ -84,7 +86,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         stop: stop.clone(),
         request_seed: random_number(&senses),
     };
-    let serving = serve(&settings, product, parts)?;
+    let serving = serve(&settings, bound, product, parts);
 
     let (address, url) = (serving.address, local_url(&settings, serving.address));
     let certificate_file = settings

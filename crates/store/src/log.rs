@@ -3,6 +3,7 @@
 use domain::{
     base::{Forgettable, InstanceId, Timestamp},
     idp::Idp,
+    idp_intent::IdpIntent,
     instance::Instance,
     org::Org,
     user::User,
@@ -83,6 +84,9 @@ pub async fn rebuild_matches(store: &Store) -> Result<Vec<String>> {
                 same::<UserSchema>(&mut snapshot, &instance, &id).await?
             }
             <Idp as domain::base::Aggregate>::KIND => same::<Idp>(&mut snapshot, &instance, &id).await?,
+            <IdpIntent as domain::base::Aggregate>::KIND => {
+                same::<IdpIntent>(&mut snapshot, &instance, &id).await?
+            }
             <Org as domain::base::Aggregate>::KIND => same::<Org>(&mut snapshot, &instance, &id).await?,
             <Instance as domain::base::Aggregate>::KIND => {
                 same::<Instance>(&mut snapshot, &instance, &id).await?

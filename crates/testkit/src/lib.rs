@@ -12,6 +12,7 @@ mod clock;
 mod entropy;
 mod passkey;
 mod people;
+pub mod provider;
 pub mod security_key;
 pub mod sqlite;
 

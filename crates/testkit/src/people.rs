@@ -9,14 +9,17 @@ use app::{
     ctx::Channels,
     delivery,
     id::IdSource,
+    idp::elsewhere::{Answer, Ask, CameBack, Elsewhere, Identity},
     message::Message,
     policy::Policy,
-    secret::{Keys, MasterKey},
+    secret::{Keys, MasterKey, Secret},
     user::{self, NewUser},
 };
 use domain::{
     access::{Role, Scope},
     base::{OrgId, Span, Timestamp, UserId},
+    idp::Settings,
+    idp_intent::Failure,
     org::{self, Org},
     user::{Command, User},
 };
@@ -28,7 +31,6 @@ use crate::{ManualClock, SeededEntropy, sqlite};
 pub const START: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// What a test wants otherwise than usual.
-#[derive(Debug)]
 pub struct TestOptions {
     /// Limits, lifetimes, hosts.
     pub policy: Policy,
@@ -38,6 +40,28 @@ pub struct TestOptions {
     pub key: u8,
     /// Seed of the randomness.
     pub seed: u64,
+    /// Who speaks to identity providers.
+    pub elsewhere: Arc<dyn Elsewhere>,
+}
+
+impl std::fmt::Debug for TestOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestOptions(..)")
+    }
+}
+
+/// Nobody reaches an identity provider.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Elsewhere for Nowhere {
+    fn sign_in_page<'a>(&'a self, _: &'a Settings, _: &'a Ask<'a>) -> Answer<'a, String> {
+        Box::pin(async { Err(Failure::Unreachable) })
+    }
+
+    fn identify<'a>(&'a self, _: &'a Settings, _: &'a Secret, _: &'a CameBack<'a>) -> Answer<'a, Identity> {
+        Box::pin(async { Err(Failure::Unreachable) })
+    }
 }
 
 impl Default for TestOptions {
@@ -50,6 +74,7 @@ impl Default for TestOptions {
             },
             key: 7,
             seed: 1,
+            elsewhere: Arc::new(Nowhere),
         }
     }
 }
@@ -84,6 +109,7 @@ pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -
         ids: IdSource::new(1),
         policy: options.policy,
         channels: options.channels,
+        elsewhere: options.elsewhere,
         schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),

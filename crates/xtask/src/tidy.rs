@@ -14,13 +14,27 @@ const DOORS: &[(&str, &[&str])] = &[
     ("app", &["domain", "store"]),
     ("proto", &[]),
     ("api", &["proto", "app", "domain"]),
-    ("notify", &["app", "domain"]),
+    ("outbound", &[]),
+    ("notify", &["app", "domain", "outbound"]),
+    ("federation", &["app", "domain", "outbound"]),
     ("inbox", &["app", "domain"]),
     ("login", &["app", "domain"]),
 ];
 
 const HOUSE: &[&str] = &[
-    "domain", "store", "app", "proto", "api", "notify", "inbox", "login", "server", "testkit", "bench",
+    "domain",
+    "store",
+    "app",
+    "proto",
+    "api",
+    "notify",
+    "outbound",
+    "federation",
+    "inbox",
+    "login",
+    "server",
+    "testkit",
+    "bench",
 ];
 
 /// Checks every rule and names every breach.

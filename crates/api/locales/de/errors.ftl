@@ -120,6 +120,15 @@ errors-user-idp-link-not-found = Der Benutzer hat kein Konto bei diesem Identit�
 errors-user-external-invalid = { $field } muss eine Benutzer-Id und einen Benutzernamen von 1 bis 200 Zeichen ohne Steuerzeichen haben.
 errors-permission-denied-link-to-self = Sie können ein Konto anderswo nicht selbst zu Ihrem erklären. Wer das Recht user.credential.write hat, kann es verknüpfen.
 
+errors-intent-already-exists = Einen Vorgang dieser Id gibt es schon. Beginnen Sie einen anderen.
+errors-intent-invalid-token = Das Token gehört zu keinem Vorgang mit einem Ergebnis. Verwenden Sie beide so, wie die Erfolgs-URL sie bekam.
+errors-intent-not-succeeded = Das Ergebnis dieses Vorgangs wurde schon abgefragt. Beginnen Sie einen anderen.
+errors-intent-expired = Das Ergebnis dieses Vorgangs wurde nicht rechtzeitig abgefragt. Beginnen Sie einen anderen.
+errors-intent-content = { $field } passt nicht zum Identitätsanbieter: URLs sind für Anbieter mit eigener Seite, Zugangsdaten für Verzeichnisse.
+errors-intent-return-url = { $field } muss eine vollständige http- oder https-URL auf dem Host dieses Servers oder einem sein, dem seine Konfiguration vertraut.
+errors-idp-unreachable = Der Identitätsanbieter war nicht erreichbar oder antwortete unverständlich. Prüfen Sie seine Einstellungen, und ob private Adressen erlaubt sein müssen.
+errors-idp-untrusted = Was der Identitätsanbieter über sich sagt, stimmt nicht. Prüfen Sie seinen Aussteller.
+
 errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-send-limit = Es wurden zu viele Nachrichten gesendet. Versuchen Sie es in { wait } wieder; ein früher gesendeter Code gilt vielleicht noch.

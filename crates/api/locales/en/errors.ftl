@@ -120,6 +120,15 @@ errors-user-idp-link-not-found = The user has no account at this identity provid
 errors-user-external-invalid = { $field } must have a user id and a user name of 1 to 200 characters without control characters.
 errors-permission-denied-link-to-self = You cannot declare an account elsewhere your own. Somebody with the permission user.credential.write can link it.
 
+errors-intent-already-exists = An intent of this id exists already. Begin another one.
+errors-intent-invalid-token = The token does not belong to an intent that has an outcome. Use both as the success URL got them.
+errors-intent-not-succeeded = The outcome of this intent was asked for already. Begin another one.
+errors-intent-expired = The outcome of this intent was not asked for in time. Begin another one.
+errors-intent-content = { $field } does not go with the identity provider: URLs are for providers with a page of their own, credentials for directories.
+errors-intent-return-url = { $field } must be a full http or https URL on the host of this server or on one that is trusted by its configuration.
+errors-idp-unreachable = The identity provider could not be reached or answered nothing that is understood. Check its settings, and whether private addresses have to be allowed.
+errors-idp-untrusted = What the identity provider says of itself does not hold. Check its issuer.
+
 errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-send-limit = Too many messages were sent. Try again in { wait }; a code sent before may still be valid.

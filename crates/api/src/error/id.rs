@@ -67,7 +67,9 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::ChangeIdp
         | Op::RemoveIdp
         | Op::GetIdp
-        | Op::ListIdps => "MERLON-z7Cx4WpJ",
+        | Op::ListIdps
+        | Op::StartIntent
+        | Op::TellIntent => "MERLON-z7Cx4WpJ",
     }
 }
 

@@ -111,6 +111,8 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Filter,
         Invalid::Nesting,
         Invalid::TooManyFilters,
+        Invalid::ReturnUrl,
+        Invalid::IntentContent,
         Invalid::ExternalUser(ExternalUser::parse("", "").expect_err("nobody")),
     ];
     let settings = [
@@ -173,10 +175,13 @@ fn about_schemas() -> Vec<Error> {
 }
 
 fn errors() -> Vec<Error> {
+    use idp_intent::Refusal as R;
     let mut all: Vec<Error> = refusals().into_iter().map(Error::from).collect();
     all.extend(wrong_inputs());
     all.extend(about_schemas());
     all.extend([idp::Refusal::AlreadyExists, idp::Refusal::NotFound].map(Error::from));
+    all.extend([R::AlreadyExists, R::Unknown, R::NotSucceeded, R::Expired].map(Error::from));
+    all.extend([Failure::Unreachable, Failure::Untrusted].map(Error::IdpFailed));
     all.extend([
         Error::NotFound,
         Error::NoMembership,

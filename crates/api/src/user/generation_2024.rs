@@ -2,6 +2,8 @@
 
 use app::{
     Target,
+    idp::intent,
+    secret::Secret,
     user::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
@@ -19,8 +21,8 @@ use proto::{
 };
 
 use super::{
-    Users, answer, browser_answer, changed_of, data, details_2024, factor_id, idp_id, org_v2, patch,
-    revealed, schema_id,
+    Users, answer, browser_answer, changed_of, data, details_2024, factor_id, idp_id, intent_details_2024,
+    intent_id, org_v2, patch, revealed, schema_id,
     search::{generation_2024 as filters, page},
     shapes::generation_2024::{self as shapes, For},
     timestamp, user_id, username_id,
@@ -623,6 +625,44 @@ impl UserService<Call> for Users {
             let changed = webauthn::remove(&self.ctx, caller, &target, &factor).await?;
             Ok(wire::RemoveWebAuthNAuthenticatorResponse {
                 details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_identity_provider_intent(
+        &self,
+        call: Call,
+        req: wire::StartIdentityProviderIntentRequest,
+    ) -> Result<wire::StartIdentityProviderIntentResponse, Status> {
+        use wire::start_identity_provider_intent_response::NextStep;
+        let caller = call.caller()?;
+        answer(&call, Op::StartIntent, async {
+            let idp = idp_id(&req.idp_id)?;
+            let urls = shapes::return_urls(&self.ctx, req.content)?;
+            let started = intent::start(&self.ctx, caller, &idp, &urls).await?;
+            Ok(wire::StartIdentityProviderIntentResponse {
+                details: intent_details_2024(&call.instance, &started.changed),
+                next_step: Some(NextStep::AuthUrl(started.page.reveal().to_owned())),
+            })
+        })
+        .await
+    }
+
+    async fn retrieve_identity_provider_intent(
+        &self,
+        call: Call,
+        req: wire::RetrieveIdentityProviderIntentRequest,
+    ) -> Result<wire::RetrieveIdentityProviderIntentResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::TellIntent, async {
+            let id = intent_id(&req.idp_intent_id)?;
+            let token = Secret::new(req.idp_intent_token);
+            let told = intent::tell(&self.ctx, caller, &id, &token).await?;
+            Ok(wire::RetrieveIdentityProviderIntentResponse {
+                details: intent_details_2024(&call.instance, &told.changed),
+                idp_information: Some(shapes::information(&told.idp, told.identity)),
+                user_id: told.user.map(|user| user.to_string()),
             })
         })
         .await

@@ -3,6 +3,8 @@
 use app::{
     Error, Target,
     error::Invalid,
+    idp::intent,
+    secret::Secret,
     user::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
@@ -20,8 +22,8 @@ use proto::{
 };
 
 use super::{
-    Users, answer, browser_answer, changed_of, data, details, factor_id, id, idp_id, in_instance, org_v3,
-    patch, revealed, schema_id,
+    Users, answer, browser_answer, changed_of, data, details, factor_id, id, idp_id, in_instance,
+    intent_details, intent_id, org_v3, patch, revealed, schema_id,
     search::{page, resources as filters},
     shapes::resources::{self as shapes, For},
     target, timestamp, user_id, username_id,
@@ -622,6 +624,46 @@ impl ZitadelUsers<Call> for Users {
             let changed = webauthn::remove(&self.ctx, caller, &target, &factor).await?;
             Ok(wire::RemoveWebAuthNAuthenticatorResponse {
                 details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn start_identity_provider_intent(
+        &self,
+        call: Call,
+        req: wire::StartIdentityProviderIntentRequest,
+    ) -> Result<wire::StartIdentityProviderIntentResponse, Status> {
+        use wire::start_identity_provider_intent_response::NextStep;
+        let caller = call.caller()?;
+        answer(&call, Op::StartIntent, async {
+            in_instance(self, &call, req.instance.as_ref())?;
+            let idp = idp_id(&req.idp_id)?;
+            let urls = shapes::return_urls(&self.ctx, req.content)?;
+            let started = intent::start(&self.ctx, caller, &idp, &urls).await?;
+            Ok(wire::StartIdentityProviderIntentResponse {
+                details: intent_details(&call.instance, &started.changed),
+                next_step: Some(NextStep::AuthUrl(started.page.reveal().to_owned())),
+            })
+        })
+        .await
+    }
+
+    async fn get_identity_provider_intent(
+        &self,
+        call: Call,
+        req: wire::GetIdentityProviderIntentRequest,
+    ) -> Result<wire::GetIdentityProviderIntentResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::TellIntent, async {
+            in_instance(self, &call, req.instance.as_ref())?;
+            let id = intent_id(&req.idp_intent_id)?;
+            let token = Secret::new(req.idp_intent_token);
+            let told = intent::tell(&self.ctx, caller, &id, &token).await?;
+            Ok(wire::GetIdentityProviderIntentResponse {
+                details: intent_details(&call.instance, &told.changed),
+                idp_information: Some(shapes::information(&told.idp, told.identity)),
+                id: told.user.map(|user| user.to_string()),
             })
         })
         .await

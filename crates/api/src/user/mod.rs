@@ -12,12 +12,13 @@ use std::{future::Future, sync::Arc};
 use app::{
     Caller, Ctx, Error, OrgRef, Target,
     error::Invalid,
+    idp::intent::IntentChanged,
     schema::TextMatch,
     secret::Secret,
     user::{self, Changed, UserPatch, Written, code::NewDestination},
 };
 use domain::{
-    base::{FactorId, IdpId, OrgId, SchemaId, Timestamp, UserId, UsernameId},
+    base::{FactorId, IdpId, InstanceId, IntentId, OrgId, SchemaId, Timestamp, UserId, UsernameId},
     user::FactorName,
 };
 use proto::{
@@ -92,6 +93,10 @@ fn factor_id(field: &'static str, text: &str) -> app::Result<FactorId> {
 
 fn idp_id(text: &str) -> app::Result<IdpId> {
     IdpId::parse(text).map_err(|_| Error::invalid("idp_id", Invalid::Id))
+}
+
+fn intent_id(text: &str) -> app::Result<IntentId> {
+    IntentId::parse(text).map_err(|_| Error::invalid("idp_intent_id", Invalid::Id))
 }
 
 fn username_id(text: &str) -> app::Result<UsernameId> {
@@ -181,6 +186,40 @@ fn details(changed: &Changed) -> Option<resources::object::v3alpha::Details> {
         owner: Some(object::v3alpha::Owner {
             r#type: OwnerType::Org.into(),
             id: changed.org.to_string(),
+        }),
+    })
+}
+
+/// Details of an intent, generation 2024-06: it belongs to the instance.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
+fn intent_details_2024(instance: &InstanceId, changed: &IntentChanged) -> Option<object::v2beta::Details> {
+    Some(object::v2beta::Details {
+        sequence: changed.head.seq.unsigned_abs(),
+        change_date: timestamp(changed.head.changed),
+        resource_owner: instance.to_string(),
+        creation_date: None,
+    })
+}
+
+/// Details of an intent, generation resources.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every message field of the wire is optional"
+)]
+fn intent_details(
+    instance: &InstanceId,
+    changed: &IntentChanged,
+) -> Option<resources::object::v3alpha::Details> {
+    Some(resources::object::v3alpha::Details {
+        id: changed.id.to_string(),
+        created: timestamp(changed.head.created),
+        changed: timestamp(changed.head.changed),
+        owner: Some(object::v3alpha::Owner {
+            r#type: OwnerType::Instance.into(),
+            id: instance.to_string(),
         }),
     })
 }

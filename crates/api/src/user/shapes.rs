@@ -6,6 +6,7 @@ macro_rules! shapes {
             use app::{
                 Ctx, Error, Language,
                 error::Invalid,
+                idp::{elsewhere::Identity, intent},
                 schema::Followed,
                 secret::Secret,
                 url_template::UrlTemplate,
@@ -19,7 +20,8 @@ macro_rules! shapes {
                 webauthn::Attachment,
             };
             use domain::{
-                base::CodeId,
+                base::{CodeId, IdpId},
+                idp_intent::ReturnUrls,
                 user::{
                     Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
                     WebauthnFactor,
@@ -85,6 +87,36 @@ macro_rules! shapes {
                     idp: super::super::idp_id(&set.idp_id)?,
                     user: user.map_err(|reason| Error::invalid(field, reason))?,
                 })
+            }
+
+            /// Where a person is to be sent after a sign-in elsewhere.
+            pub(in crate::user) fn return_urls(
+                ctx: &Ctx,
+                content: Option<wire::start_identity_provider_intent_request::Content>,
+            ) -> app::Result<ReturnUrls> {
+                use wire::start_identity_provider_intent_request::Content;
+                match content {
+                    Some(Content::Urls(urls)) => {
+                        intent::return_urls(ctx, &urls.success_url, &urls.failure_url)
+                    }
+                    Some(Content::Ldap(_)) => Err(Error::NotServed("ldap")),
+                    None => Err(Error::invalid("content", Invalid::Missing)),
+                }
+            }
+
+            /// What a provider said of a person.
+            pub(in crate::user) fn information(idp: &IdpId, identity: Identity) -> wire::IdpInformation {
+                use wire::idp_information::Access;
+                wire::IdpInformation {
+                    idp_id: idp.to_string(),
+                    user_id: identity.user.id().to_owned(),
+                    user_name: identity.user.name().to_owned(),
+                    raw_information: Some(identity.information.into()),
+                    access: Some(Access::Oauth(wire::IdpoAuthAccessInformation {
+                        access_token: identity.access_token,
+                        id_token: identity.id_token,
+                    })),
+                }
             }
 
             fn link_of(shown: &ShownLink) -> wire::IdentityProvider {

@@ -1,6 +1,8 @@
 //! Identity providers of the instance: add, change, remove, read, search. Their secrets are sealed on the way in and
 //! never come out.
 
+pub mod elsewhere;
+pub mod intent;
 mod secret;
 
 use domain::{

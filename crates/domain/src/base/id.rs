@@ -89,6 +89,8 @@ ids! {
     IdpId,
     /// A code that is named beside its text, such as that of a registration link; unique within its user.
     CodeId,
+    /// A sign-in at an identity provider.
+    IntentId,
 }
 
 #[cfg(test)]

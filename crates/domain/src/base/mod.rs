@@ -6,6 +6,8 @@ mod personal;
 mod time;
 
 pub use decision::{Aggregate, Decision};
-pub use id::{CodeId, FactorId, IdError, IdpId, InstanceId, OrgId, SchemaId, TokenId, UserId, UsernameId};
+pub use id::{
+    CodeId, FactorId, IdError, IdpId, InstanceId, IntentId, OrgId, SchemaId, TokenId, UserId, UsernameId,
+};
 pub use personal::{Forgettable, Personal};
 pub use time::{Span, Timestamp};

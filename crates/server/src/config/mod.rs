@@ -4,6 +4,7 @@
 mod codes;
 mod cors;
 mod data;
+mod idp;
 mod inbox;
 mod key;
 mod log;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 pub use self::codes::{CodeRule, Codes};
 pub use self::cors::Cors;
 pub use self::data::Data;
+pub use self::idp::Idp;
 pub use self::inbox::{Access, Capture, Inbox};
 pub(crate) use self::key::parse_time;
 pub use self::key::{Form, Key};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub email_webhook: Option<Webhook>,
     /// The built-in inbox.
     pub inbox: Inbox,
+    /// Identity providers.
+    pub idp: Idp,
     /// One-time codes.
     pub codes: Codes,
     /// Send limits.
@@ -136,6 +140,7 @@ impl Settings {
         let (smtp, inbox) = (Smtp::read(reader), Inbox::read(reader, dev));
         let sms_webhook = Webhook::read(reader, &webhook::SMS);
         let email_webhook = Webhook::read(reader, &webhook::EMAIL);
+        let idp = Idp::read(reader);
         let (codes, sends, phone) = (Codes::read(reader), Sends::read(reader), Phone::read(reader));
         let (log, telemetry) = (Log::read(reader), Telemetry::read(reader));
         Some(Self {
@@ -149,6 +154,7 @@ impl Settings {
             sms_webhook: sms_webhook?,
             email_webhook: email_webhook?,
             inbox: inbox?,
+            idp: idp?,
             codes: codes?,
             sends: sends?,
             phone: phone?,
@@ -159,7 +165,7 @@ impl Settings {
 }
 
 /// The sections in the order of the reference page, each with a sentence and its keys.
-const SECTIONS: [(&str, &str, &[&Key]); 14] = [
+const SECTIONS: [(&str, &str, &[&Key]); 15] = [
     (
         "server",
         "The listener and the address under which people and programs reach it.",
@@ -197,6 +203,7 @@ const SECTIONS: [(&str, &str, &[&Key]); 14] = [
         "The built-in inbox shows messages instead of sending them.",
         inbox::KEYS,
     ),
+    ("idp", "How identity providers are reached.", idp::KEYS),
     (
         "codes",
         "One-time codes. No value can mean \"never\" or \"unlimited\".",

@@ -68,11 +68,31 @@ pub fn check_certificate(tls: &Tls) -> Result<(), TlsError> {
     tls::acceptor(tls).map(drop)
 }
 
+/// An address that is taken; whoever connects waits until it is served.
+pub struct Bound(listener::Listener);
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bound({})", self.address())
+    }
+}
+
+impl Bound {
+    /// The address, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+}
+
+/// Takes the address that is configured. Must be called within a Tokio runtime.
+pub fn bind(settings: &Settings) -> Result<Bound, ServeError> {
+    let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+    Ok(Bound(listener::Listener::bind(&settings.server, tls)?))
+}
+
 /// Serves `product` (the product's routes, its fallback included) beside health, metrics and the landing page, until
 /// `parts.stop` is cancelled. Must be called within a Tokio runtime.
-pub fn serve(settings: &Settings, product: Router, parts: Parts) -> Result<Serving, ServeError> {
-    let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-    let listener = listener::Listener::bind(&settings.server, tls)?;
+pub fn serve(settings: &Settings, Bound(listener): Bound, product: Router, parts: Parts) -> Serving {
     let address = listener.address();
     let routes = Router::new()
         .merge(ops::routes(parts.readiness.clone(), parts.metrics))
@@ -80,5 +100,5 @@ pub fn serve(settings: &Settings, product: Router, parts: Parts) -> Result<Servi
         .merge(product);
     let shell = Arc::new(request::Shell::new(settings, routes, parts.request_seed));
     let task = tokio::spawn(listener.run(shell, parts.readiness, parts.stop));
-    Ok(Serving { address, task })
+    Serving { address, task }
 }

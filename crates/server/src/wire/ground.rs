@@ -15,6 +15,7 @@ use app::secret::{Keys, MasterKey};
 use app::webauthn::WebOrigins;
 use domain::base::Span;
 use domain::send::SendLimits;
+use federation::{Federation, FederationSettings};
 use store::{Store, StoreOptions};
 use tokio::sync::Notify;
 use url::Url;
@@ -36,7 +37,7 @@ pub struct Ground {
 pub(super) async fn lay(
     settings: &Settings,
     senses: &Senses,
-    home: &DataDir,
+    (home, port): (&DataDir, u16),
     master_key: &[u8; 32],
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<Ground> {
@@ -47,7 +48,7 @@ pub(super) async fn lay(
     let store = tokio::task::spawn_blocking(move || Store::open(&options))
         .await?
         .context("opening the store")?;
-    let ctx = Arc::new(context(settings, senses, store, keys));
+    let ctx = Arc::new(context(settings, senses, port, (store, keys))?);
     if !bootstrap::check_master_key(&ctx).await? {
         bail!(
             "the data in {} was sealed with another master key; give the one it was made with (master_key.file, \
@@ -78,27 +79,39 @@ async fn found(ctx: &Ctx, home: &DataDir) -> anyhow::Result<Foundation> {
     Ok(bootstrap::lay(ctx, &plan).await?)
 }
 
-fn context(settings: &Settings, senses: &Senses, store: Store, keys: Keys) -> Ctx {
+fn context(
+    settings: &Settings,
+    senses: &Senses,
+    port: u16,
+    (store, keys): (Store, Keys),
+) -> anyhow::Result<Ctx> {
     let captured = settings.inbox.capture == Capture::Auto;
-    Ctx {
+    let elsewhere = FederationSettings {
+        allow_private: settings.idp.allow_private,
+        timeout: settings.idp.timeout,
+    };
+    let elsewhere =
+        Federation::new(elsewhere, senses.clock.clone()).context("preparing calls to identity providers")?;
+    Ok(Ctx {
         store,
         clock: senses.clock.clone(),
         entropy: senses.entropy.clone(),
         keys,
         ids: IdSource::new(0),
-        policy: policy(settings),
+        policy: policy(settings, port),
         channels: Channels {
             sms: captured || settings.sms_webhook.is_some(),
             email: captured || settings.smtp.is_some() || settings.email_webhook.is_some(),
         },
+        elsewhere: Arc::new(elsewhere),
         schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
-    }
+    })
 }
 
 /// What the operator decided, in the words of the use cases.
-fn policy(settings: &Settings) -> Policy {
+fn policy(settings: &Settings, port: u16) -> Policy {
     Policy {
         phone_code: code_policy(settings.codes.phone, DIGITS),
         email_code: code_policy(settings.codes.email, CLEAR_LETTERS),
@@ -112,6 +125,7 @@ fn policy(settings: &Settings) -> Policy {
         phone_region: settings.phone.default_region.clone(),
         public_url: public_url(settings),
         public_host: public_host(settings),
+        public_origin: public_origin(settings, port),
         trusted_hosts: trusted_hosts(settings),
         web_origins: web_origins(settings),
     }
@@ -177,6 +191,15 @@ fn public_host(settings: &Settings) -> String {
     }
 }
 
+/// Where people reach this server: the configured address, or that of the listener, whose port is known by now.
+fn public_origin(settings: &Settings, port: u16) -> String {
+    if let Some(url) = &settings.server.external_url {
+        return url.origin().ascii_serialization();
+    }
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{port}", public_host(settings))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +210,7 @@ mod tests {
         let settings = Settings::load(Sources::default()).unwrap();
         let here = trusted_hosts(&settings);
         assert_eq!(
-            policy(&settings),
+            policy(&settings, 8080),
             Policy {
                 public_url: Some("http://localhost:8080".into()),
                 trusted_hosts: here,
@@ -218,6 +241,25 @@ mod tests {
         assert_eq!(
             origins(&[("MERLON_SERVER__LISTEN", "192.0.2.1:80")]),
             (Vec::new(), false)
+        );
+    }
+
+    #[test]
+    fn people_come_back_to_the_external_address() {
+        let origin = |variables: &[(&str, &str)]| {
+            let environment = variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let sources = Sources {
+                environment: environment.collect(),
+                ..Sources::default()
+            };
+            public_origin(&Settings::load(sources).unwrap(), 4711)
+        };
+        assert_eq!(origin(&[]), "http://localhost:4711");
+        assert_eq!(
+            origin(&[("MERLON_SERVER__EXTERNAL_URL", "https://id.example.com:8443")]),
+            "https://id.example.com:8443"
         );
     }
 

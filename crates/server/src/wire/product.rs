@@ -27,6 +27,7 @@ pub(super) fn product(
     let instances = Instances::one(ground.foundation.instance.clone());
     let page = inbox_page(settings, ctx, &instances);
     let people = login::routes(Arc::clone(ctx), instances.clone());
+    let callback = federation::routes(Arc::clone(ctx), instances.clone());
     let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
     let rpc = api::rpc::service(gate, api::services::all(ctx))?;
     let (health, stopping) = (rpc.clone(), stop.clone());
@@ -51,6 +52,7 @@ pub(super) fn product(
         .merge(api::openapi::routes())
         .merge(page)
         .merge(people)
+        .merge(callback)
         .fallback_service(rpc))
 }
 

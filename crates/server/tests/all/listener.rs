@@ -131,15 +131,7 @@ async fn a_taken_address_is_refused_with_a_way_out() {
     let peer = Peer::new(&[], echo());
     let mut settings = crate::peer::settings(&[]);
     settings.server.listen = peer.address;
-    let parts = server::shell::Parts {
-        readiness: peer.readiness.clone(),
-        metrics: server::metrics::install(),
-        stop: peer.stop.clone(),
-        request_seed: 1,
-    };
-    let error = server::shell::serve(&settings, Router::new(), parts)
-        .unwrap_err()
-        .to_string();
+    let error = server::shell::bind(&settings).unwrap_err().to_string();
     assert!(
         error.contains("taken by another program") && error.contains("--listen"),
         "{error}"

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use server::config::{Settings, Sources};
 use server::metrics;
-use server::shell::{Parts, Readiness, Serving, serve};
+use server::shell::{Parts, Readiness, Serving, bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -52,7 +52,8 @@ impl Peer {
             stop: stop.clone(),
             request_seed: 1,
         };
-        let serving = serve(&settings(variables), routes, parts).unwrap();
+        let settings = settings(variables);
+        let serving = serve(&settings, bind(&settings).unwrap(), routes, parts);
         Self {
             address: serving.address,
             readiness,

@@ -17,6 +17,7 @@ mod deadline;
 mod errors;
 mod harm;
 mod infrastructure;
+mod intent;
 mod principals;
 mod provider;
 mod race;

@@ -98,6 +98,20 @@ pub async fn provider_names(
         .await
 }
 
+/// The user who has an account.
+pub async fn holder(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    idp: &IdpId,
+    external_id: &str,
+) -> Result<Option<UserId>> {
+    let sql = "SELECT user_id FROM idp_link WHERE instance = $1 AND idp = $2 AND external_id = $3";
+    let key = [instance.as_str().into(), idp.as_str().into(), external_id.into()];
+    snapshot
+        .first(sql, &key, |row| Ok(UserId::from_trusted(row.text(0)?)))
+        .await
+}
+
 /// Users with links to providers that were removed, at most `most`.
 pub async fn to_removed_providers(
     snapshot: &mut Snapshot,

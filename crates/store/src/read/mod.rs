@@ -1,6 +1,7 @@
 //! Read models, one file each: what its events write and what can be asked of it.
 
 pub mod idp;
+pub mod idp_intent;
 pub mod idp_link;
 pub mod instance;
 pub mod org;

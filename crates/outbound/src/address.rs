@@ -14,8 +14,8 @@ use reqwest::{
 
 /// A resolver that answers public addresses only, unless others are allowed.
 #[derive(Debug)]
-pub(super) struct Guarded {
-    pub(super) allow_private: bool,
+pub(crate) struct Guarded {
+    pub(crate) allow_private: bool,
 }
 
 /// A name that leads nowhere allowed.
@@ -47,7 +47,7 @@ impl Resolve for Guarded {
 }
 
 /// Whether the guard above was the reason.
-pub(super) fn was_refused(error: &reqwest::Error) -> bool {
+pub fn was_refused(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.is::<Refused>() {
@@ -59,7 +59,7 @@ pub(super) fn was_refused(error: &reqwest::Error) -> bool {
 }
 
 /// Checks a URL as it is written; an address in it never meets the resolver.
-pub(super) fn may_call(url: &Url, allow_private: bool) -> bool {
+pub fn may_call(url: &Url, allow_private: bool) -> bool {
     let written = url.host_str().map(|host| host.trim_matches(['[', ']']));
     let literal = written.and_then(|host| host.parse::<IpAddr>().ok());
     matches!(url.scheme(), "http" | "https")
