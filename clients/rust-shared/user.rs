@@ -1103,3 +1103,41 @@ async fn an_account_elsewhere_is_linked_to_one_user() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn a_sign_in_elsewhere_begins_at_the_provider() {
+    let (server, mut api, _) = start().await;
+    let provider = json!({
+        "name": "Elsewhere", "clientId": "merlon", "clientSecret": "secret", "idAttribute": "id",
+        "authorizationEndpoint": "https://id.example.com/authorize",
+        "tokenEndpoint": "https://id.example.com/token",
+        "userEndpoint": "https://id.example.com/me",
+    });
+    let added = server.rest_ok("POST", "/admin/v1/idps/oauth", provider).await;
+    let idp = added["id"].as_str().expect("an id");
+    let here = |page: &str| format!("http://localhost:1/{page}");
+    let page = api
+        .start_intent(idp, &here("done"), &here("failed"))
+        .await
+        .unwrap();
+    assert!(page.starts_with("https://id.example.com/authorize?"), "{page}");
+    for part in ["client_id=merlon", "state=", "code_challenge_method=S256"] {
+        assert!(page.contains(part), "{page}");
+    }
+    let foreign = api
+        .start_intent(idp, "https://example.net/done", &here("failed"))
+        .await;
+    refused(foreign, Code::InvalidArgument, "MERLON-s5Jv9HdK");
+    refused(
+        api.outcome(&nobody(), "no token").await,
+        Code::PermissionDenied,
+        "MERLON-n9Gs4KvD",
+    );
+    server
+        .rest_ok(
+            "DELETE",
+            &format!("/admin/v1/idps/templates/{idp}"),
+            serde_json::Value::Null,
+        )
+        .await;
+}

@@ -8,7 +8,7 @@ import { createUserSchemaServiceClient, createUserServiceClient } from "@zitadel
 import { TextFilterMethod } from "@zitadel/proto/zitadel/resources/object/v3alpha/object_pb.js";
 import { State } from "@zitadel/proto/zitadel/resources/user/v3alpha/user_pb.js";
 import { AuthenticatorType, State as SchemaState } from "@zitadel/proto/zitadel/resources/userschema/v3alpha/user_schema_pb.js";
-import { email, organization, pat, phone } from "./support.js";
+import { email, oauthProvider, organization, pat, phone } from "./support.js";
 import { fresh, refused, returned, transports } from "./transports.js";
 
 for (const [name, transport] of Object.entries(transports)) {
@@ -110,5 +110,20 @@ for (const [name, transport] of Object.entries(transports)) {
     await refused(client.removeIDPAuthenticator({ id, idpId }), Code.NotFound, "COMMAND-1M9xR");
     await admin.deleteProvider({ id: idpId });
     await refused(admin.getProviderByID({ id: idpId }), Code.NotFound);
+  });
+
+  test(`${name}: a sign-in elsewhere begins at the provider`, async () => {
+    const admin = createAdminServiceClient(transport(pat));
+    const client = createUserServiceClient(transport(pat));
+    const { id: idpId } = await admin.addGenericOAuthProvider(oauthProvider);
+    const urls = { successUrl: "http://localhost:1/done", failureUrl: "http://localhost:1/failed" };
+    const { nextStep } = await client.startIdentityProviderIntent({ idpId, content: { case: "urls", value: urls } });
+    assert.equal(nextStep.case, "authUrl");
+    assert.match(nextStep.value, /^https:\/\/id\.example\.com\/authorize\?/);
+    const foreign = { ...urls, successUrl: "https://example.net/done" };
+    await refused(client.startIdentityProviderIntent({ idpId, content: { case: "urls", value: foreign } }), Code.InvalidArgument, "MERLON-s5Jv9HdK");
+    const unknown = { idpIntentId: "1", idpIntentToken: "no token" };
+    await refused(client.getIdentityProviderIntent(unknown), Code.PermissionDenied, "MERLON-n9Gs4KvD");
+    await admin.deleteProvider({ id: idpId });
   });
 }

@@ -201,6 +201,12 @@ test("generation 2024-06: an account elsewhere is linked, with the published adm
   assert.deepEqual(authenticators.identityProviders, [{ idpId, idpName: "Somewhere else", userId: account, username: "gigi" }]);
   await api.removeIDPAuthenticator({ userId, idpId });
   await refused(api.removeIDPAuthenticator({ userId, idpId }), Status.NOT_FOUND, /\(COMMAND-1M9xR\)$/);
+
+  const urls = { successUrl: "http://localhost:1/done", failureUrl: "http://localhost:1/failed" };
+  const { authUrl } = await api.startIdentityProviderIntent({ idpId, urls });
+  assert.match(authUrl, /^https:\/\/id\.example\.com\/authorize\?/);
+  const unknown = { idpIntentId: "1", idpIntentToken: "no token" };
+  await refused(api.retrieveIdentityProviderIntent(unknown), Status.PERMISSION_DENIED, /\(MERLON-n9Gs4KvD\)$/);
   await admin.deleteProvider({ id: idpId });
   await refused(admin.getProviderByID({ id: idpId }), Status.NOT_FOUND, /./);
 });

@@ -584,4 +584,43 @@ impl Api {
         self.filled(answer.into_inner().details, user);
         Ok(())
     }
+
+    /// Begins a sign-in at a provider; answers where to send the person.
+    pub async fn start_intent(&mut self, idp: &str, success: &str, failure: &str) -> Result<String, Status> {
+        use start_identity_provider_intent_response::NextStep;
+        let request = StartIdentityProviderIntentRequest {
+            instance: None,
+            organization: None,
+            idp_id: idp.to_owned(),
+            content: Some(start_identity_provider_intent_request::Content::Urls(
+                RedirectUrLs {
+                    success_url: success.to_owned(),
+                    failure_url: failure.to_owned(),
+                },
+            )),
+        };
+        let answer = self
+            .client
+            .start_identity_provider_intent(request)
+            .await?
+            .into_inner();
+        let details = answer.details.expect("details");
+        assert!(!details.id.is_empty() && details.created.is_some(), "{details:?}");
+        let Some(NextStep::AuthUrl(url)) = answer.next_step else {
+            panic!("a page of the provider, not {:?}", answer.next_step);
+        };
+        Ok(url)
+    }
+
+    /// What a provider said about somebody; answers the id of their account there.
+    pub async fn outcome(&mut self, intent: &str, token: &str) -> Result<String, Status> {
+        let request = GetIdentityProviderIntentRequest {
+            instance: None,
+            organization: None,
+            idp_intent_id: intent.to_owned(),
+            idp_intent_token: token.to_owned(),
+        };
+        let answer = self.client.get_identity_provider_intent(request).await?;
+        Ok(answer.into_inner().idp_information.expect("an account").user_id)
+    }
 }
