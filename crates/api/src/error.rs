@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use app::{
     Error, Language,
-    error::{Invalid, StoreError},
+    error::{Invalid, PasswordDenied, StoreError},
+    password::{CharacterKind, HashFault, PasswordFault},
     webauthn::AnswerFault,
 };
 use domain::{
@@ -91,6 +92,8 @@ ops! {
     VerifyWebauthn,
     RemoveWebauthn,
     CreateWebauthnLink,
+    SetPassword,
+    RequestPasswordReset,
     GetMyUser,
     GetMyEmail,
     SetMyEmail,
@@ -204,6 +207,9 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDeniedToSelf)
         }
         Error::LinkDeniedToSelf => Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::LinkDeniedToSelf),
+        Error::PasswordDenied(why) => {
+            Answer::new(Code::PermissionDenied, "AUTH-AWfge", password_denied(*why))
+        }
         Error::OrgUnknown => org_unknown(),
         Error::SchemaUnknown => Answer::new(
             Code::FailedPrecondition,
@@ -239,6 +245,10 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
         Error::SendLimit(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
         }
+        Error::PasswordsBusy(until) => {
+            Answer::new(Code::ResourceExhausted, "MERLON-F2xN6bLc", Text::PasswordsBusy).until(*until, now)
+        }
+        Error::Hashing => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
         Error::NotServed(what) => {
             Answer::new(Code::Unimplemented, "MERLON-tY5w0Kzd", Text::NotServed).with("what", what)
         }
@@ -277,6 +287,12 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
         }
         Refusal::WebauthnTaken => Answer::new(AlreadyExists, "MERLON-E4nB7xRt", Text::WebauthnTaken),
         Refusal::LinkUnknown => Answer::new(InvalidArgument, "COMMAND-Dhz8i", Text::LinkUnknown),
+        Refusal::PasswordNotSet => Answer::new(FailedPrecondition, "COMMAND-Fds3s", Text::PasswordNotSet),
+        Refusal::PasswordWrong => Answer::new(InvalidArgument, "COMMAND-3M0fs", Text::PasswordInvalid),
+        Refusal::PasswordResting(until) => {
+            Answer::new(Code::ResourceExhausted, "MERLON-D4pW7sKj", Text::PasswordResting).until(until, now)
+        }
+        Refusal::PasswordMoved => Answer::new(Code::Aborted, "MERLON-E8mQ3vRt", Text::PasswordMoved),
         Refusal::UsernameTaken => Answer::new(AlreadyExists, "V3-DKcYh", Text::UsernameTaken),
         Refusal::UsernameNotFound => Answer::new(NotFound, "COMMAND-uEii8L6Awp", Text::UsernameNotFound),
         Refusal::TooManyUsernames => {
@@ -317,6 +333,9 @@ fn missed(op: Op, miss: Miss, now: Timestamp) -> Answer {
 }
 
 fn invalid(op: Op, reason: Invalid) -> Answer {
+    if let Invalid::Password(fault) = reason {
+        return bad_password(fault);
+    }
     let (id, text) = match reason {
         Invalid::Phone(PhoneNumberError::Empty) => ("PHONE-Zt0NV", Text::PhoneEmpty),
         Invalid::Phone(PhoneNumberError::NoCountryCode) => ("PHONE-so0wa", Text::PhoneNoCountryCode),
@@ -331,6 +350,12 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::FactorName(_) => ("MERLON-H3rZ5vJf", Text::FactorNameInvalid),
         Invalid::Domain => ("MERLON-G6pX9cWd", Text::WebauthnDomainUnknown),
         Invalid::Answer(fault) => webauthn_answer(fault),
+        Invalid::Password(_) => ("COMMAND-3klek4sbns", Text::PasswordEmpty),
+        Invalid::PasswordHash(HashFault::Unknown | HashFault::Malformed) => {
+            ("COMMAND-oz74onzvqr", Text::PasswordHashNotSupported)
+        }
+        Invalid::PasswordHash(HashFault::TooCostly) => ("MERLON-K7fB4tSq", Text::PasswordHashTooCostly),
+        Invalid::NeedlessProof => ("MERLON-G5kT8wHy", Text::PasswordNeedlessProof),
         Invalid::UrlTemplateSyntax => ("DOMAIN-oGh5e", Text::UrlTemplateSyntax),
         Invalid::UrlTemplateName => ("DOMAIN-ieYa7", Text::UrlTemplateName),
         Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),
@@ -361,6 +386,32 @@ fn webauthn_answer(fault: AnswerFault) -> (&'static str, Text) {
         AnswerFault::Presence => ("WEBAU-3Vb9s", Text::WebauthnPresence),
         AnswerFault::Algorithm => ("WEBAU-3Vb9s", Text::WebauthnAlgorithm),
         AnswerFault::Attestation => ("WEBAU-3Vb9s", Text::WebauthnAttestation),
+    }
+}
+
+fn bad_password(fault: PasswordFault) -> Answer {
+    let (id, text) = match fault {
+        PasswordFault::Empty => ("COMMAND-3klek4sbns", Text::PasswordEmpty),
+        PasswordFault::TooShort(_) => ("DOMAIN-HuJf6", Text::PasswordTooShort),
+        PasswordFault::TooLong => ("MERLON-H9rD2zPf", Text::PasswordTooLong),
+        PasswordFault::Lacks(CharacterKind::Lower) => ("DOMAIN-co3Xw", Text::PasswordNoLower),
+        PasswordFault::Lacks(CharacterKind::Upper) => ("DOMAIN-VoaRj", Text::PasswordNoUpper),
+        PasswordFault::Lacks(CharacterKind::Digit) => ("DOMAIN-ZBv4H", Text::PasswordNoDigit),
+        PasswordFault::Lacks(CharacterKind::Symbol) => ("DOMAIN-ZDLwA", Text::PasswordNoSymbol),
+        PasswordFault::Common => ("MERLON-J3cV6nMx", Text::PasswordCommon),
+    };
+    let answer = Answer::new(Code::InvalidArgument, id, text);
+    match fault {
+        PasswordFault::TooShort(least) => answer.with("least", &least.to_string()),
+        _ => answer,
+    }
+}
+
+const fn password_denied(why: PasswordDenied) -> Text {
+    match why {
+        PasswordDenied::NoProof => Text::PasswordProofMissing,
+        PasswordDenied::ProofOfAnother => Text::PasswordProofOfAnother,
+        PasswordDenied::OwnHash => Text::PasswordOwnHash,
     }
 }
 
@@ -476,6 +527,7 @@ fn contact_verified(channel: Channel) -> Answer {
 fn no_code(op: Op) -> Answer {
     let text = match op {
         Op::VerifyOtpSms | Op::VerifyOtpEmail => Text::OtpVerified,
+        Op::SetPassword => Text::PasswordCodeNotFound,
         _ => Text::CodeEmpty,
     };
     Answer::new(Code::FailedPrecondition, id::no_code(op), text)
@@ -497,8 +549,11 @@ fn factor_exists(channel: Channel) -> Answer {
     Answer::new(Code::AlreadyExists, id, Text::OtpAlreadyReady)
 }
 
+/// The contact that a factor, a link or a reset needs is not there, or nobody proved it.
 fn contact_unverified(op: Op, channel: Channel) -> Answer {
     let (id, text) = match (op, channel) {
+        (Op::RequestPasswordReset, Channel::Sms) => ("MERLON-M2vS5jKn", Text::PasswordResetNoPhone),
+        (Op::RequestPasswordReset, Channel::Email) => ("MERLON-L6hX9gWd", Text::PasswordResetNoEmail),
         (Op::CreateWebauthnLink, _) => ("MERLON-F5mT2yQk", Text::LinkWithoutEmail),
         (_, Channel::Sms) => ("COMMAND-Q54j2", Text::OtpSmsNotReady),
         (_, Channel::Email) => ("COMMAND-KLJ2d", Text::OtpEmailNotReady),

@@ -144,11 +144,12 @@ pub(crate) async fn user_for(
     Ok((user, grant))
 }
 
-/// Reads the user that a request names, if its caller may.
+/// Reads the user that a request names, if its caller may do this with it.
 pub(crate) async fn read_user(
     snapshot: &mut Snapshot,
     caller: &Caller,
     target: &Target,
+    need: Need,
 ) -> Result<(store::Head, Person, Grant)> {
     let elsewhere = match &target.org {
         Some(org) => Some(resolve_org(snapshot, caller, org).await?),
@@ -156,7 +157,7 @@ pub(crate) async fn read_user(
     };
     let (head, user) = <User as store::Stored>::load(snapshot, &caller.instance, &target.user).await?;
     let person = visible(user.person(), elsewhere.as_ref());
-    let grant = caller.judge(Need::or_self(Permission::UserRead), &target.user, person)?;
+    let grant = caller.judge(need, &target.user, person)?;
     match user {
         User::Present(person) => Ok((head, *person, grant)),
         User::Absent => Err(Error::NotFound),

@@ -6,7 +6,10 @@ use domain::{base::Timestamp, user::Channel};
 use store::Store;
 use tokio::sync::Notify;
 
-use crate::{id::IdSource, idp::elsewhere::Elsewhere, policy::Policy, schema::SchemaCache, secret::Keys};
+use crate::{
+    id::IdSource, idp::elsewhere::Elsewhere, password::PasswordPool, policy::Policy, schema::SchemaCache,
+    secret::Keys,
+};
 
 /// The time of day.
 pub trait Clock: Send + Sync + 'static {
@@ -47,6 +50,8 @@ pub struct Ctx {
     pub channels: Channels,
     /// Who speaks to identity providers.
     pub elsewhere: Arc<dyn Elsewhere>,
+    /// Where passwords are hashed and compared.
+    pub passwords: PasswordPool,
     /// Schemas that were compiled.
     pub schemas: SchemaCache,
     /// Rung when a message was put into the outbox.

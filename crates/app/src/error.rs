@@ -12,7 +12,11 @@ use domain::{
     user_schema::{self, Authenticator, Fault, TypeNameError},
 };
 
-use crate::{schema::Misfit, webauthn::AnswerFault};
+use crate::{
+    password::{HashFault, PasswordFault},
+    schema::Misfit,
+    webauthn::AnswerFault,
+};
 
 pub use store::Error as StoreError;
 
@@ -40,6 +44,15 @@ pub enum Invalid {
     /// What a browser answered to a registration.
     #[error(transparent)]
     Answer(#[from] AnswerFault),
+    /// A new password.
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
+    /// A password that was hashed elsewhere.
+    #[error(transparent)]
+    PasswordHash(#[from] HashFault),
+    /// A proof where there is nothing to prove.
+    #[error("a new user proves nothing")]
+    NeedlessProof,
     /// A url template that is no template.
     #[error("only {{{{.Name}}}} is allowed in a url template")]
     UrlTemplateSyntax,
@@ -87,6 +100,20 @@ pub enum Invalid {
     Limit,
 }
 
+/// Why somebody may not set a password in the way that they want to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordDenied {
+    /// Whoever sets their own shows the current one, or a code.
+    #[error("setting one's own password needs a proof")]
+    NoProof,
+    /// The current password is asked of its owner only, so that nobody tries those of others.
+    #[error("the current password is asked of its owner only")]
+    ProofOfAnother,
+    /// A hash escapes the rules for passwords.
+    #[error("nobody brings a hash of their own password")]
+    OwnHash,
+}
+
 /// Why not.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -116,6 +143,9 @@ pub enum Error {
     /// Only callers with the permission through a role may vouch for an account elsewhere.
     #[error("nobody vouches for an account of their own elsewhere")]
     LinkDeniedToSelf,
+    /// Setting a password like this is not for this caller.
+    #[error(transparent)]
+    PasswordDenied(#[from] PasswordDenied),
     /// The named organization does not exist or is not the caller's to name.
     #[error("the organization does not exist")]
     OrgUnknown,
@@ -155,6 +185,12 @@ pub enum Error {
     /// Too many sends; from then on it is allowed again.
     #[error("too many messages")]
     SendLimit(Timestamp),
+    /// Too many passwords are being hashed; worth another try from then on.
+    #[error("too many passwords at work")]
+    PasswordsBusy(Timestamp),
+    /// A password could not be hashed.
+    #[error("hashing a password failed")]
+    Hashing,
     /// Not served by this version; names what.
     #[error("{0} is not served")]
     NotServed(&'static str),

@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod instance;
 pub mod language;
 pub mod message;
+pub mod password;
 pub mod policy;
 pub mod schema;
 pub mod secret;

@@ -20,11 +20,21 @@ pub enum MessageKind {
     VerifyEmail,
     /// The link that registers a passkey.
     PasskeyLink,
+    /// The code that sets a new password, by SMS.
+    ResetPasswordPhone,
+    /// The code that sets a new password, by e-mail.
+    ResetPasswordEmail,
 }
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::VerifyPhone, Self::VerifyEmail, Self::PasskeyLink];
+    pub const ALL: &'static [Self] = &[
+        Self::VerifyPhone,
+        Self::VerifyEmail,
+        Self::PasskeyLink,
+        Self::ResetPasswordPhone,
+        Self::ResetPasswordEmail,
+    ];
 
     /// The code that proves a destination.
     pub const fn verify(channel: Channel) -> Self {
@@ -34,20 +44,30 @@ impl MessageKind {
         }
     }
 
+    /// The code that sets a new password.
+    pub const fn reset_password(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::ResetPasswordPhone,
+            Channel::Email => Self::ResetPasswordEmail,
+        }
+    }
+
     /// Stable name, such as `verify_phone`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::VerifyPhone => "verify_phone",
             Self::VerifyEmail => "verify_email",
             Self::PasskeyLink => "passkey_link",
+            Self::ResetPasswordPhone => "reset_password_phone",
+            Self::ResetPasswordEmail => "reset_password_email",
         }
     }
 
     /// The channel that it travels on.
     pub const fn channel(self) -> Channel {
         match self {
-            Self::VerifyPhone => Channel::Sms,
-            Self::VerifyEmail | Self::PasskeyLink => Channel::Email,
+            Self::VerifyPhone | Self::ResetPasswordPhone => Channel::Sms,
+            Self::VerifyEmail | Self::PasskeyLink | Self::ResetPasswordEmail => Channel::Email,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{base::Span, send::SendLimits};
 
-use crate::webauthn::WebOrigins;
+use crate::{password::PasswordRules, webauthn::WebOrigins};
 
 /// Alphabet of six-digit codes.
 pub const DIGITS: &str = "0123456789";
@@ -31,6 +31,10 @@ pub struct Policy {
     pub email_code: CodePolicy,
     /// The link that registers a passkey.
     pub link_code: CodePolicy,
+    /// Password reset; a code that is sent by SMS lives no longer than others that travel so.
+    pub reset_code: CodePolicy,
+    /// What new passwords have to be.
+    pub password: PasswordRules,
     /// How often something is sent.
     pub sends: SendLimits,
     /// Region (ISO 3166) that completes numbers without `+`; none refuses them.
@@ -68,6 +72,13 @@ impl Default for Policy {
                 lifetime: Span::hours(1),
                 tries: 3,
             },
+            reset_code: CodePolicy {
+                alphabet: CLEAR_LETTERS,
+                length: 8,
+                lifetime: Span::hours(1),
+                tries: 5,
+            },
+            password: PasswordRules::default(),
             sends: SendLimits::default(),
             phone_region: None,
             public_url: None,

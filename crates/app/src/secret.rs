@@ -61,6 +61,10 @@ pub enum Purpose {
     TotpRegistration,
     /// Registering a passkey by a link.
     RegistrationLink,
+    /// Showing to know the password.
+    PasswordCheck,
+    /// Setting a password without knowing the old one.
+    PasswordReset,
 }
 
 impl Purpose {
@@ -70,6 +74,8 @@ impl Purpose {
             Self::OtpRegistration => "otp-registration",
             Self::TotpRegistration => "totp-registration",
             Self::RegistrationLink => "registration-link",
+            Self::PasswordCheck => "password-check",
+            Self::PasswordReset => "password-reset",
         }
     }
 }

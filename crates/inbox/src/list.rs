@@ -117,6 +117,7 @@ fn kind_name(kind: &str) -> &'static str {
         "verify_phone" => "Verify a phone number",
         "verify_email" => "Verify an e-mail address",
         "passkey_link" => "Register a passkey",
+        "reset_password_phone" | "reset_password_email" => "Set a new password",
         _ => "Message",
     }
 }

@@ -69,6 +69,10 @@ fn texts(kind: MessageKind, language: Language) -> Texts {
         (MessageKind::VerifyEmail, Language::De) => mail!("verify_email/de"),
         (MessageKind::PasskeyLink, Language::En) => mail!("passkey_link/en"),
         (MessageKind::PasskeyLink, Language::De) => mail!("passkey_link/de"),
+        (MessageKind::ResetPasswordPhone, Language::En) => sms!("reset_password_phone/en"),
+        (MessageKind::ResetPasswordPhone, Language::De) => sms!("reset_password_phone/de"),
+        (MessageKind::ResetPasswordEmail, Language::En) => mail!("reset_password_email/en"),
+        (MessageKind::ResetPasswordEmail, Language::De) => mail!("reset_password_email/de"),
     }
 }
 

@@ -174,6 +174,7 @@ fn event_type(message: &Message) -> &str {
     match (message.cause.as_str(), message.kind) {
         ("contact_code_issued", MessageKind::VerifyPhone) => "user.human.phone.code.added",
         ("contact_code_issued", MessageKind::VerifyEmail) => "user.human.email.code.added",
+        ("password_reset_issued", _) => "user.human.password.code.added",
         (other, _) => other,
     }
 }

@@ -1,6 +1,6 @@
 //! A founded instance with people in it, for tests of use cases.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use app::{
     Caller, Ctx, Target,
@@ -11,6 +11,7 @@ use app::{
     id::IdSource,
     idp::elsewhere::{Answer, Ask, CameBack, Elsewhere, Identity},
     message::Message,
+    password::{PasswordPool, PoolOptions},
     policy::Policy,
     secret::{Keys, MasterKey, Secret},
     user::{self, NewUser},
@@ -42,6 +43,8 @@ pub struct TestOptions {
     pub seed: u64,
     /// Who speaks to identity providers.
     pub elsewhere: Arc<dyn Elsewhere>,
+    /// Where passwords are hashed.
+    pub passwords: PoolOptions,
 }
 
 impl std::fmt::Debug for TestOptions {
@@ -75,6 +78,12 @@ impl Default for TestOptions {
             key: 7,
             seed: 1,
             elsewhere: Arc::new(Nowhere),
+            // As patient as a slow machine that runs many tests at once needs it.
+            passwords: PoolOptions {
+                queue: 1024,
+                wait: Duration::from_mins(1),
+                ..PoolOptions::default()
+            },
         }
     }
 }
@@ -110,6 +119,7 @@ pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -
         policy: options.policy,
         channels: options.channels,
         elsewhere: options.elsewhere,
+        passwords: PasswordPool::new(options.passwords),
         schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
@@ -195,6 +205,7 @@ impl TestCtx {
             email: None,
             phone: None,
             usernames: Vec::new(),
+            password: None,
         };
         let id = user::create(&self.ctx, &owner, &new).await.unwrap().changed.id;
         for (scope, role) in roles {

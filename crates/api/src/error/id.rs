@@ -36,7 +36,9 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::StartWebauthn
         | Op::VerifyWebauthn
         | Op::RemoveWebauthn
-        | Op::CreateWebauthnLink => "COMMAND-6T2xrOHxTx",
+        | Op::CreateWebauthnLink
+        | Op::SetPassword
+        | Op::RequestPasswordReset => "COMMAND-6T2xrOHxTx",
         Op::GetMyEmail => "QUERY-Hms2s",
         Op::SetMyEmail | Op::ResendMyEmail => "COMMAND-0Pe4r",
         Op::GetMyPhone => "QUERY-DAvb3",
@@ -155,6 +157,7 @@ pub(super) const fn no_code(op: Op) -> &'static str {
         Op::VerifyMyPhone => "COMMAND-Rsj8c",
         Op::VerifyMyEmail => "COMMAND-3n8ud",
         Op::VerifyOtpSms | Op::VerifyOtpEmail => "MERLON-y4Px7QcN",
+        Op::SetPassword => "COMMAND-2M9fs",
         _ => "MERLON-g9Dw3SkV",
     }
 }
@@ -211,6 +214,8 @@ pub(super) const fn not_an_id(op: Op) -> &'static str {
         Op::RemoveTotp => "COMMAND-5M0sd",
         Op::StartWebauthn => "COMMAND-3M0od",
         Op::RemoveWebauthn => "COMMAND-6M9de",
+        Op::SetPassword => "COMMAND-3M9fs",
+        Op::RequestPasswordReset => "COMMAND-SAFdda",
         Op::AddUsername => "COMMAND-aS3Vz5t6BS",
         Op::RemoveUsername => "COMMAND-J6ybG5WZiy",
         _ => "MERLON-e1Vm8XtG",

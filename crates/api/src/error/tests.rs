@@ -13,9 +13,11 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// Ids that stand for two conditions of one operation, because they do in the reference.
-const SHARED: [&str; 11] = [
+const SHARED: [&str; 12] = [
     // What a browser answered does not hold; the text tells why.
     "WEBAU-3Vb9s",
+    // A wrong password, and a user that is unknown to SetMyPhone, where no password is entered.
+    "COMMAND-3M0fs",
     // A unique value is taken: a username, or the type of a schema.
     "V3-DKcYh",
     // A number that cannot be read, and one that only a guess could complete.
@@ -57,6 +59,10 @@ fn refusals() -> Vec<Refusal> {
         Refusal::TooManyUsernames,
         Refusal::IdpLinkExists,
         Refusal::IdpLinkNotFound,
+        Refusal::PasswordNotSet,
+        Refusal::PasswordWrong,
+        Refusal::PasswordResting(NOW + Span::hours(3)),
+        Refusal::PasswordMoved,
     ];
     for channel in [Channel::Sms, Channel::Email] {
         all.extend([
@@ -100,6 +106,17 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Answer(AnswerFault::Presence),
         Invalid::Answer(AnswerFault::Algorithm),
         Invalid::Answer(AnswerFault::Attestation),
+        Invalid::Password(PasswordFault::Empty),
+        Invalid::Password(PasswordFault::TooShort(8)),
+        Invalid::Password(PasswordFault::TooLong),
+        Invalid::Password(PasswordFault::Lacks(CharacterKind::Lower)),
+        Invalid::Password(PasswordFault::Lacks(CharacterKind::Upper)),
+        Invalid::Password(PasswordFault::Lacks(CharacterKind::Digit)),
+        Invalid::Password(PasswordFault::Lacks(CharacterKind::Symbol)),
+        Invalid::Password(PasswordFault::Common),
+        Invalid::PasswordHash(HashFault::Unknown),
+        Invalid::PasswordHash(HashFault::TooCostly),
+        Invalid::NeedlessProof,
         Invalid::UrlTemplateSyntax,
         Invalid::UrlTemplateName,
         Invalid::UrlTemplateHost,
@@ -192,7 +209,11 @@ fn errors() -> Vec<Error> {
         Error::NoProvider(Channel::Sms),
         Error::NoProvider(Channel::Email),
         Error::SendLimit(NOW + Span::seconds(17)),
-        Error::NotServed("authenticators"),
+        Error::PasswordDenied(PasswordDenied::NoProof),
+        Error::PasswordDenied(PasswordDenied::ProofOfAnother),
+        Error::PasswordDenied(PasswordDenied::OwnHash),
+        Error::PasswordsBusy(NOW + Span::seconds(2)),
+        Error::NotServed("ldap"),
         StoreError::Overloaded.into(),
         StoreError::Contention.into(),
         StoreError::Closed.into(),

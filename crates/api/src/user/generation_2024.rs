@@ -1,13 +1,16 @@
 //! `zitadel.user.v3alpha.UserService`, the first generation (2024-06).
 
 use app::{
-    Target,
+    Error, Target,
+    error::Invalid,
     idp::intent,
     secret::Secret,
     user::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
-        idp_link, otp, search as find, totp, username,
+        idp_link, otp,
+        password::{self, InitialPassword, PasswordChange, Shown},
+        search as find, totp, username,
         webauthn::{self, NewRegistration},
     },
 };
@@ -45,6 +48,14 @@ fn shown(view: &UserView) -> wire::User {
     }
 }
 
+/// The password of a new user.
+pub(super) fn initial_password(set: wire::SetPassword) -> app::Result<InitialPassword> {
+    Ok(InitialPassword {
+        new: shapes::new_secret("authenticators.password", set.r#type)?,
+        change_required: set.change_required,
+    })
+}
+
 impl UserService<Call> for Users {
     async fn create_user(
         &self,
@@ -53,7 +64,7 @@ impl UserService<Call> for Users {
     ) -> Result<wire::CreateUserResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::CreateUser, async {
-            let usernames = shapes::usernames(req.authenticators)?;
+            let (usernames, password) = shapes::authenticators(req.authenticators)?;
             let (email, phone) = shapes::contact(&self.ctx, req.contact, call.language)?;
             let new = NewUser {
                 org: req.organization.map(org_v2).transpose()?,
@@ -63,6 +74,7 @@ impl UserService<Call> for Users {
                 email,
                 phone,
                 usernames,
+                password,
             };
             let created = user::create(&self.ctx, caller, &new).await?;
             Ok(wire::CreateUserResponse {
@@ -461,6 +473,56 @@ impl UserService<Call> for Users {
             let changed = username::remove(&self.ctx, caller, &target, &name).await?;
             Ok(wire::RemoveUsernameResponse {
                 details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn set_password(
+        &self,
+        call: Call,
+        req: wire::SetPasswordRequest,
+    ) -> Result<wire::SetPasswordResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SetPassword, async {
+            let target = target_of(&req.user_id)?;
+            let new = req
+                .new_password
+                .ok_or(Error::invalid("new_password", Invalid::Missing))?;
+            let proof = req.verification.map(|shown| match shown {
+                wire::set_password_request::Verification::CurrentPassword(current) => {
+                    Shown::Current(Secret::new(current))
+                }
+                wire::set_password_request::Verification::VerificationCode(code) => {
+                    Shown::Code(Secret::new(code))
+                }
+            });
+            let change = PasswordChange {
+                new: shapes::new_secret("new_password", new.r#type)?,
+                change_required: new.change_required,
+                proof,
+            };
+            let changed = password::set(&self.ctx, caller, &target, &change).await?;
+            Ok(wire::SetPasswordResponse {
+                details: details_2024(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn request_password_reset(
+        &self,
+        call: Call,
+        req: wire::RequestPasswordResetRequest,
+    ) -> Result<wire::RequestPasswordResetResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RequestPasswordReset, async {
+            let target = target_of(&req.user_id)?;
+            let by = shapes::reset(&self.ctx, req.medium)?;
+            let requested = password::request_reset(&self.ctx, caller, &target, &by, call.language).await?;
+            Ok(wire::RequestPasswordResetResponse {
+                details: details_2024(&requested.changed),
+                verification_code: revealed(requested.code.as_ref()),
             })
         })
         .await

@@ -8,7 +8,9 @@ use app::{
     user::{
         self, NewUser, Transition, UserView,
         contact::{self, ResendFrom},
-        idp_link, otp, search as find, totp, username,
+        idp_link, otp,
+        password::{self, InitialPassword, PasswordChange, Shown},
+        search as find, totp, username,
         webauthn::{self, NewRegistration},
     },
 };
@@ -41,6 +43,18 @@ fn shown(view: &UserView) -> wire::GetUser {
     }
 }
 
+/// The password of a new user, who has nothing yet to prove it with.
+pub(super) fn initial_password(set: wire::SetPassword) -> app::Result<InitialPassword> {
+    if set.verification.is_some() {
+        let field = "authenticators.password.verification";
+        return Err(Error::invalid(field, Invalid::NeedlessProof));
+    }
+    Ok(InitialPassword {
+        new: shapes::new_secret("authenticators.password", set.r#type)?,
+        change_required: set.change_required,
+    })
+}
+
 impl ZitadelUsers<Call> for Users {
     async fn create_user(
         &self,
@@ -51,7 +65,7 @@ impl ZitadelUsers<Call> for Users {
         answer(&call, Op::CreateUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let asked = req.user.ok_or(Error::invalid("user", Invalid::Missing))?;
-            let usernames = shapes::usernames(asked.authenticators)?;
+            let (usernames, password) = shapes::authenticators(asked.authenticators)?;
             let (email, phone) = shapes::contact(&self.ctx, asked.contact, call.language)?;
             let new = NewUser {
                 org: req.organization.map(org_v3).transpose()?,
@@ -61,6 +75,7 @@ impl ZitadelUsers<Call> for Users {
                 email,
                 phone,
                 usernames,
+                password,
             };
             let created = user::create(&self.ctx, caller, &new).await?;
             Ok(wire::CreateUserResponse {
@@ -456,6 +471,54 @@ impl ZitadelUsers<Call> for Users {
             let changed = username::remove(&self.ctx, caller, &target, &name).await?;
             Ok(wire::RemoveUsernameResponse {
                 details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn set_password(
+        &self,
+        call: Call,
+        req: wire::SetPasswordRequest,
+    ) -> Result<wire::SetPasswordResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::SetPassword, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let new = req
+                .new_password
+                .ok_or(Error::invalid("new_password", Invalid::Missing))?;
+            let proof = new.verification.map(|shown| match shown {
+                wire::set_password::Verification::CurrentPassword(current) => {
+                    Shown::Current(Secret::new(current))
+                }
+                wire::set_password::Verification::VerificationCode(code) => Shown::Code(Secret::new(code)),
+            });
+            let change = PasswordChange {
+                new: shapes::new_secret("new_password", new.r#type)?,
+                change_required: new.change_required,
+                proof,
+            };
+            let changed = password::set(&self.ctx, caller, &target, &change).await?;
+            Ok(wire::SetPasswordResponse {
+                details: details(&changed),
+            })
+        })
+        .await
+    }
+
+    async fn request_password_reset(
+        &self,
+        call: Call,
+        req: wire::RequestPasswordResetRequest,
+    ) -> Result<wire::RequestPasswordResetResponse, Status> {
+        let caller = call.caller()?;
+        answer(&call, Op::RequestPasswordReset, async {
+            let target = target(self, &call, &req.id, req.organization, req.instance.as_ref())?;
+            let by = shapes::reset(&self.ctx, req.medium)?;
+            let requested = password::request_reset(&self.ctx, caller, &target, &by, call.language).await?;
+            Ok(wire::RequestPasswordResetResponse {
+                details: details(&requested.changed),
+                verification_code: revealed(requested.code.as_ref()),
             })
         })
         .await

@@ -1,12 +1,13 @@
 //! Shapes that both generations of v3alpha share by name and number, but not by type: read and written once, for both.
 
 macro_rules! shapes {
-    ($name:ident, $wire:path, $schema:path) => {
+    ($name:ident, $wire:path, $schema:path, $password:ident) => {
         pub(super) mod $name {
             use app::{
                 Ctx, Error, Language,
                 error::Invalid,
                 idp::{elsewhere::Identity, intent},
+                password::{NewSecret, PasswordFault},
                 schema::Followed,
                 secret::Secret,
                 url_template::UrlTemplate,
@@ -14,6 +15,7 @@ macro_rules! shapes {
                     UserView,
                     code::{NewDestination, Verification},
                     idp_link::{NewLink, ShownLink},
+                    password::{InitialPassword, ResetBy},
                     username::NewUsername,
                     webauthn::{EnteredLink, LinkMedium},
                 },
@@ -29,6 +31,8 @@ macro_rules! shapes {
             };
             use $schema as Schema;
             use $wire as wire;
+
+            use crate::user::{timestamp, $password::initial_password};
 
             /// Codes of a factor's registration may ask for the factor's id in a link.
             #[derive(Clone, Copy)]
@@ -184,20 +188,41 @@ macro_rules! shapes {
                 }
             }
 
-            /// Usernames and passwords at creation are refused rather than forgotten.
-            /// The factors that a new user brings: names; passwords are not served.
-            pub(in crate::user) fn usernames(
+            /// The factors that a new user brings.
+            pub(in crate::user) fn authenticators(
                 asked: Option<wire::SetAuthenticators>,
-            ) -> app::Result<Vec<NewUsername>> {
+            ) -> app::Result<(Vec<NewUsername>, Option<InitialPassword>)> {
                 let asked = asked.unwrap_or_default();
-                if asked.password.is_some() {
-                    return Err(Error::NotServed("authenticators.password"));
+                let names = asked.usernames.into_iter().map(|n| username(Some(n)));
+                let names = names.collect::<app::Result<_>>()?;
+                Ok((names, asked.password.map(initial_password).transpose()?))
+            }
+
+            pub(in crate::user) fn new_secret(
+                field: &'static str,
+                asked: Option<wire::set_password::Type>,
+            ) -> app::Result<NewSecret> {
+                use wire::set_password::Type as T;
+                match asked {
+                    Some(T::Password(plain)) => Ok(NewSecret::Plain(Secret::new(plain))),
+                    Some(T::Hash(encoded)) => Ok(NewSecret::Encoded(Secret::new(encoded))),
+                    None => Err(Error::invalid(field, PasswordFault::Empty)),
                 }
-                asked
-                    .usernames
-                    .into_iter()
-                    .map(|n| username(Some(n)))
-                    .collect()
+            }
+
+            pub(in crate::user) fn reset(
+                ctx: &Ctx,
+                asked: Option<wire::request_password_reset_request::Medium>,
+            ) -> app::Result<ResetBy> {
+                use wire::request_password_reset_request::Medium as M;
+                Ok(match asked {
+                    None => ResetBy::Email(None),
+                    Some(M::SendEmail(send)) => {
+                        ResetBy::Email(code_link(ctx, send.url_template.as_deref(), For::Contact)?)
+                    }
+                    Some(M::SendSms(_)) => ResetBy::Sms,
+                    Some(M::ReturnCode(_)) => ResetBy::Return,
+                })
             }
 
             pub(in crate::user) fn contact_of(person: &Person) -> Option<wire::Contact> {
@@ -243,9 +268,13 @@ macro_rules! shapes {
                 });
                 let usernames = person.usernames.iter().map(username_of).collect();
                 let keys = person.webauthns.iter().map(webauthn_of);
+                let password = person.password.as_ref().map(|password| wire::Password {
+                    last_changed: timestamp(password.changed),
+                });
                 let all = wire::Authenticators {
                     usernames,
                     web_auth_n: keys.collect(),
+                    password,
                     totps: totps.collect(),
                     otp_sms,
                     otp_email,
@@ -341,10 +370,12 @@ macro_rules! shapes {
 shapes!(
     generation_2024,
     proto::zitadel::user::v3alpha,
-    proto::zitadel::user::v3alpha::Schema
+    proto::zitadel::user::v3alpha::Schema,
+    generation_2024
 );
 shapes!(
     resources,
     proto::zitadel::resources::user::v3alpha,
-    proto::zitadel::resources::user::v3alpha::GetSchema
+    proto::zitadel::resources::user::v3alpha::GetSchema,
+    generation_resources
 );

@@ -136,6 +136,35 @@ fn issue(ctx: &Ctx, subject: &Subject, policy: &CodePolicy, medium: Medium) -> (
     (issued, code)
 }
 
+/// Draws a code that resets a password. It is bound to the user and not to a destination, so that asking for it
+/// elsewhere gives no fresh guesses.
+pub(super) fn draft_reset(
+    ctx: &Ctx,
+    caller: &Caller,
+    user: &UserId,
+    via: Option<Channel>,
+) -> (Draft, IssuedCode) {
+    let subject = ctx
+        .keys
+        .subject(&caller.instance, user, Purpose::PasswordReset, None);
+    let mut policy = ctx.policy.reset_code.clone();
+    if via == Some(Channel::Sms) {
+        policy.lifetime = policy.lifetime.min(ctx.policy.phone_code.lifetime);
+    }
+    let medium = if via.is_some() {
+        Medium::Sent
+    } else {
+        Medium::Returned
+    };
+    let (issued, code) = issue(ctx, &subject, &policy, medium);
+    let draft = Draft {
+        proof: Proof::Code(issued.clone()),
+        code: Some(code),
+        subject,
+    };
+    (draft, issued)
+}
+
 /// Draws the code of a registration link. It is bound to the user and not to a destination, so that a new link gives no
 /// fresh guesses.
 pub(super) fn draft_link(
@@ -307,7 +336,7 @@ pub(crate) fn count_wrong(
     budget: GuessBudget,
     refusal: Refusal,
 ) -> Error {
-    if refusal == Refusal::Code(Miss::Wrong) {
+    if matches!(refusal, Refusal::Code(Miss::Wrong) | Refusal::PasswordWrong) {
         let instance = work.instance().clone();
         let spent = budget.after_failure(ctx.now());
         work.write(budget::keep_guesses(&instance, user, &subject.0, spent));

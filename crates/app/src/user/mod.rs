@@ -4,6 +4,7 @@ pub mod code;
 pub mod contact;
 pub mod idp_link;
 pub mod otp;
+pub mod password;
 pub mod search;
 pub mod token;
 pub mod totp;
@@ -13,11 +14,11 @@ pub mod webauthn;
 use domain::{
     access::Permission,
     base::{OrgId, SchemaId, UserId},
-    user::{Command, Kind, Person, SchemaRef, User},
+    user::{Command, Kind, NewPassword, PasswordProof, Person, SchemaRef, User},
     user_schema::{Authenticator, Side},
 };
 use serde_json::{Map, Value};
-use store::{Head, Stream, Work};
+use store::{Head, Snapshot, Stream, Work};
 
 use crate::{
     access::{self, Caller, Grant, Need, OrgRef, Target},
@@ -28,6 +29,7 @@ use crate::{
 };
 use code::NewDestination;
 use idp_link::ShownLink;
+use password::InitialPassword;
 use username::NewUsername;
 
 /// A user as it is read.
@@ -73,6 +75,8 @@ pub struct NewUser {
     pub phone: Option<NewDestination>,
     /// Usernames.
     pub usernames: Vec<NewUsername>,
+    /// The password.
+    pub password: Option<InitialPassword>,
 }
 
 /// What is to be changed about a user; absent parts stay.
@@ -112,16 +116,28 @@ pub enum Transition {
     Unlock,
 }
 
-/// Creates a user with its names and contact data in one commit, or not at all. Needs `user.write` in the owner's organization.
+/// Creates a user with its names, password and contact data in one commit, or not at all. Needs `user.write` in the
+/// owner's organization.
 pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written> {
     let id = new
         .id
         .clone()
         .unwrap_or_else(|| UserId::from_trusted(&ctx.new_id()));
+    let password = match &new.password {
+        Some(password) => {
+            // Nobody without the right keeps a core busy with hashing.
+            let mut snapshot = ctx.store.snapshot().await?;
+            owner_of_new(caller, new.org.as_ref(), &mut snapshot).await?;
+            drop(snapshot);
+            Some(password::prepare_first(ctx, caller, &id, new, password).await?)
+        }
+        None => None,
+    };
+    let password = password.as_ref();
     let done: Result<Written> = ctx
         .store
         .change("user.create", &caller.instance, &caller.user, ctx.now(), |work| {
-            Box::pin(create_in(ctx, caller, new, id.clone(), work))
+            Box::pin(create_in(ctx, caller, new, (id.clone(), password), work))
         })
         .await;
     ring(ctx, done.map_err(username::taken))
@@ -131,10 +147,10 @@ async fn create_in(
     ctx: &Ctx,
     caller: &Caller,
     new: &NewUser,
-    id: UserId,
+    (id, password): (UserId, Option<&NewPassword>),
     work: &mut Work<'_>,
 ) -> Result<Written> {
-    let org = owner_of_new(caller, new.org.as_ref(), work).await?;
+    let org = owner_of_new(caller, new.org.as_ref(), work.snapshot()).await?;
     let (schema, data) = data_of_new(ctx, caller, new, work).await?;
     let mut user = work.load::<User>(&id).await?;
     let create = Command::Create {
@@ -146,6 +162,13 @@ async fn create_in(
     work.decide(&mut user, create)?;
     for name in &new.usernames {
         work.decide(&mut user, username::command(ctx, name))?;
+    }
+    if let Some(password) = password {
+        let set = Command::SetPassword {
+            new: password.clone(),
+            proof: PasswordProof::Role,
+        };
+        work.decide(&mut user, set)?;
     }
     let email_code = contact::set_in(ctx, caller, work, &mut user, new.email.as_ref()).await?;
     let phone_code = contact::set_in(ctx, caller, work, &mut user, new.phone.as_ref()).await?;
@@ -174,8 +197,15 @@ async fn data_of_new(
     let Some(content) = schema.state.content().filter(|content| content.active) else {
         return Err(Error::SchemaInactive);
     };
-    if !new.usernames.is_empty() && !content.allows(Authenticator::Username) {
-        return Err(Error::NotPossible(Authenticator::Username));
+    let brought = [
+        (Authenticator::Username, !new.usernames.is_empty()),
+        (Authenticator::Password, new.password.is_some()),
+    ];
+    let refused = brought
+        .into_iter()
+        .find(|(what, there)| *there && !content.allows(*what));
+    if let Some((what, _)) = refused {
+        return Err(Error::NotPossible(what));
     }
     let both = (&Map::new(), &new.data);
     let (follows, data) = schema::admit(ctx, &caller.instance, &schema, both, &[Side::Owner]).await?;
@@ -183,13 +213,13 @@ async fn data_of_new(
 }
 
 /// The owner of a new user. A caller without any membership hears nothing about organizations.
-async fn owner_of_new(caller: &Caller, named: Option<&OrgRef>, work: &mut Work<'_>) -> Result<OrgId> {
+async fn owner_of_new(caller: &Caller, named: Option<&OrgRef>, snapshot: &mut Snapshot) -> Result<OrgId> {
     if caller.memberships.is_empty() {
         return Err(Error::NoMembership);
     }
     let org = match named {
         None => Some(caller.org.clone()),
-        Some(org) => access::resolve_org(work.snapshot(), caller, org).await?,
+        Some(org) => access::resolve_org(snapshot, caller, org).await?,
     };
     match org {
         Some(org) if caller.holds(Permission::UserWrite, &org) => Ok(org),
@@ -201,7 +231,8 @@ async fn owner_of_new(caller: &Caller, named: Option<&OrgRef>, work: &mut Work<'
 /// Reads a user: oneself, or with `user.read`. Data that the schema keeps from the caller are left out.
 pub async fn get(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<UserView> {
     let mut snapshot = ctx.store.snapshot().await?;
-    let (head, mut person, grant) = access::read_user(&mut snapshot, caller, target).await?;
+    let need = Need::or_self(Permission::UserRead);
+    let (head, mut person, grant) = access::read_user(&mut snapshot, caller, target, need).await?;
     let sides = sides(grant, caller, &target.user);
     let schema = schema::look(ctx, &mut snapshot, &caller.instance, &mut person, &sides).await?;
     let idp_links = idp_link::shown(&mut snapshot, &caller.instance, &target.user, &person).await?;

@@ -2,7 +2,15 @@
 
 use app::{
     Caller, Error, OrgRef, Result, Target,
-    user::{self, Transition, UserPatch, code::Verification, contact, otp, token, totp, username},
+    password::NewSecret,
+    secret::Secret,
+    user::{
+        self, Transition, UserPatch,
+        code::Verification,
+        contact, otp,
+        password::{self, PasswordChange, ResetBy, Shown},
+        token, totp, username,
+    },
 };
 use domain::{
     access::{Permission, Role, Scope},
@@ -39,11 +47,13 @@ enum UseCase {
     StartTotp,
     VerifyTotp,
     RemoveTotp,
+    SetPassword,
+    ResetPassword,
 }
 
 use UseCase::*;
 
-const ALL: [UseCase; 24] = [
+const ALL: [UseCase; 26] = [
     Get,
     Patch,
     Deactivate,
@@ -68,6 +78,8 @@ const ALL: [UseCase; 24] = [
     StartTotp,
     VerifyTotp,
     RemoveTotp,
+    SetPassword,
+    ResetPassword,
 ];
 
 impl UseCase {
@@ -79,9 +91,8 @@ impl UseCase {
             | RemoveToken | AddUsername | RemoveUsername => (Permission::UserWrite, true),
             Deactivate | Activate | Lock | Unlock => (Permission::UserWrite, false),
             Delete => (Permission::UserDelete, true),
-            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp | StartTotp | VerifyTotp | RemoveTotp => {
-                (Permission::UserCredentialWrite, true)
-            }
+            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp | StartTotp | VerifyTotp | RemoveTotp
+            | SetPassword | ResetPassword => (Permission::UserCredentialWrite, true),
         }
     }
 
@@ -139,6 +150,17 @@ impl UseCase {
                 .await
                 .map(drop),
             RemoveTotp => totp::remove(ctx, caller, target, &factor).await.map(drop),
+            SetPassword => {
+                let change = PasswordChange {
+                    new: NewSecret::Plain(Secret::new("correct horse battery".into())),
+                    change_required: false,
+                    proof: Some(Shown::Code(Secret::new("AAAAAAAA".into()))),
+                };
+                password::set(ctx, caller, target, &change).await.map(drop)
+            }
+            ResetPassword => password::request_reset(ctx, caller, target, &ResetBy::Sms, app::Language::En)
+                .await
+                .map(drop),
             AddUsername => {
                 let new = username::NewUsername::parse("ada", false).unwrap();
                 username::add(ctx, caller, target, &new).await.map(drop)

@@ -41,6 +41,7 @@ pub(crate) fn nobody_yet() -> NewUser {
         email: None,
         phone: None,
         usernames: Vec::new(),
+        password: None,
     }
 }
 

@@ -18,6 +18,7 @@ mod inbox;
 mod limits;
 mod never_panics;
 mod otp;
+mod password;
 mod race;
 mod search;
 mod token;

@@ -57,6 +57,11 @@ proptest! {
     }
 
     #[test]
+    fn a_password_hash(text in r"\PC{0,80}|\$(argon2id|2b|5|6|1|P|scrypt|firescrypt|pbkdf2-sha256)\$[a-z0-9=,$./+]{0,80}") {
+        _ = app::password::Encoded::parse(&text);
+    }
+
+    #[test]
     fn an_app_code(text in r"\PC{0,12}|[0-9 -]{0,12}") {
         if let Some(code) = app::totp::read(&text) {
             prop_assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()));

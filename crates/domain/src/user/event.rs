@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Challenge, Channel, Destination, ExternalUser, Kind, NameScope, NamedCredential, SchemaRef, SealedSecret,
-    Username,
+    Challenge, Channel, Destination, ExternalUser, Kind, NameScope, NamedCredential, PasswordMeans,
+    SchemaRef, SealedSecret, Username,
 };
 use crate::{
     access::{Role, Scope},
@@ -116,6 +116,24 @@ pub enum Event {
     TotpRemoved {
         id: FactorId,
     },
+    PasswordSet {
+        #[serde(default, skip_serializing)]
+        hash: Personal<SealedSecret>,
+        #[serde(default)]
+        change_required: bool,
+        means: PasswordMeans,
+    },
+    PasswordRehashed {
+        #[serde(default, skip_serializing)]
+        hash: Personal<SealedSecret>,
+    },
+    PasswordCheckFailed,
+    PasswordResetIssued {
+        code: IssuedCode,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<Channel>,
+    },
+    PasswordResetCheckFailed,
     UsernameAdded {
         id: UsernameId,
         scope: NameScope,
@@ -193,6 +211,11 @@ impl Forgettable for Event {
             Self::TotpCheckFailed { .. } => "totp_check_failed",
             Self::TotpVerified { .. } => "totp_verified",
             Self::TotpRemoved { .. } => "totp_removed",
+            Self::PasswordSet { .. } => "password_set",
+            Self::PasswordRehashed { .. } => "password_rehashed",
+            Self::PasswordCheckFailed => "password_check_failed",
+            Self::PasswordResetIssued { .. } => "password_reset_issued",
+            Self::PasswordResetCheckFailed => "password_reset_check_failed",
             Self::UsernameAdded { .. } => "username_added",
             Self::UsernameRemoved { .. } => "username_removed",
             Self::IdpLinkAdded { .. } => "idp_link_added",
@@ -217,6 +240,9 @@ impl Forgettable for Event {
                 destination.known().and_then(|d| serde_json::to_string(d).ok())
             }
             Self::TotpStarted { secret, .. } => secret.known().and_then(|s| serde_json::to_string(s).ok()),
+            Self::PasswordSet { hash, .. } | Self::PasswordRehashed { hash } => {
+                hash.known().and_then(|h| serde_json::to_string(h).ok())
+            }
             Self::UsernameAdded { name, .. } => name.known().and_then(|n| serde_json::to_string(n).ok()),
             Self::IdpLinkAdded { user, .. } => user.known().and_then(|u| serde_json::to_string(u).ok()),
             Self::WebauthnStarted { challenge, .. } => {
@@ -239,6 +265,9 @@ impl Forgettable for Event {
             }
             Self::TotpStarted { secret, .. } => {
                 *secret = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
+            }
+            Self::PasswordSet { hash, .. } | Self::PasswordRehashed { hash } => {
+                *hash = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);
             }
             Self::UsernameAdded { name, .. } => {
                 *name = serde_json::from_str(personal).map_or(Personal::Forgotten, Personal::Known);

@@ -7,6 +7,7 @@ mod event;
 mod idp_link;
 mod lifecycle;
 mod otp;
+mod password;
 mod phone;
 mod state;
 mod token;
@@ -24,6 +25,7 @@ pub use email::{EmailAddress, EmailAddressError};
 pub use event::Event;
 pub use idp_link::{ExternalUser, ExternalUserError, IdpLink};
 pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
+pub use password::{NewPassword, Password, PasswordAttempt, PasswordMeans, PasswordProof, PasswordReset};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
 pub use totp::{SealedSecret, TotpAttempt, TotpFactor, TotpProof};
@@ -228,6 +230,27 @@ pub enum Command {
     },
     /// Removes a passkey or security key, pending or not.
     RemoveWebauthn(FactorId),
+    /// Sets or replaces the password.
+    SetPassword {
+        /// The new one.
+        new: NewPassword,
+        /// Why it may be set.
+        proof: PasswordProof,
+    },
+    /// Takes note of an entry of the current password.
+    CheckPassword {
+        /// The entry.
+        attempt: PasswordAttempt,
+        /// A better hash of what was entered, when the kept one is of an old kind.
+        rehashed: Option<SealedSecret>,
+    },
+    /// Starts a reset of the password.
+    ResetPassword {
+        /// Its code.
+        code: IssuedCode,
+        /// The verified contact that the code is sent to; none for a code in the answer.
+        via: Option<Channel>,
+    },
     /// Gives the user a further name.
     AddUsername {
         /// Id for the name.
@@ -340,6 +363,18 @@ pub enum Refusal {
     /// No such registration link: it was used, replaced, or never made.
     #[error("there is no such registration link")]
     LinkUnknown,
+    /// No password is set.
+    #[error("the user has no password")]
+    PasswordNotSet,
+    /// What was entered is not the current password; the try is spent.
+    #[error("the current password is another one")]
+    PasswordWrong,
+    /// Too many wrong passwords within a day; rest until then.
+    #[error("too many wrong passwords")]
+    PasswordResting(Timestamp),
+    /// The password was replaced while what was entered was compared with it.
+    #[error("the password was changed meanwhile")]
+    PasswordMoved,
     /// The name belongs to somebody already; nobody hears to whom.
     #[error("the username is taken")]
     UsernameTaken,
@@ -426,6 +461,9 @@ impl Aggregate for User {
             Command::StartWebauthn(new) => webauthn::start(person, new, now),
             Command::VerifyWebauthn { id, credential } => webauthn::verify(person, id, credential, now),
             Command::RemoveWebauthn(id) => webauthn::remove(person, id),
+            Command::SetPassword { new, proof } => password::set(person, new, &proof, now),
+            Command::CheckPassword { attempt, rehashed } => password::check(person, &attempt, rehashed, now),
+            Command::ResetPassword { code, via } => password::request_reset(person, code, via),
             Command::AddUsername { id, name, scope } => username::add(person, id, name, scope),
             Command::RemoveUsername(id) => username::remove(person, id),
             Command::AddIdpLink { id, idp, user } => idp_link::add(person, id, idp, user),

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Channel, Contact, Destination, Event, IdpLink, OtpBinding, OtpFactor, OtpProof, OwnName,
-    RegistrationLink, TotpFactor, TotpProof, WebauthnFactor, idp_link, totp, webauthn,
+    Channel, Contact, Destination, Event, IdpLink, OtpBinding, OtpFactor, OtpProof, OwnName, Password,
+    PasswordReset, RegistrationLink, TotpFactor, TotpProof, WebauthnFactor, idp_link, password, totp,
+    webauthn,
 };
 use crate::{
     access::{Role, Scope},
@@ -77,6 +78,10 @@ pub struct Person {
     pub webauthns: Vec<WebauthnFactor>,
     /// The link by which the user can register one of them elsewhere.
     pub webauthn_link: Option<RegistrationLink>,
+    /// The password.
+    pub password: Option<Password>,
+    /// A reset of the password that waits for its code.
+    pub password_reset: Option<PasswordReset>,
     /// Usernames, oldest first.
     pub usernames: Vec<OwnName>,
     /// Links to accounts elsewhere, oldest first.
@@ -122,6 +127,8 @@ impl Person {
             totps: Vec::new(),
             webauthns: Vec::new(),
             webauthn_link: None,
+            password: None,
+            password_reset: None,
             usernames: Vec::new(),
             idp_links: Vec::new(),
             memberships: Vec::new(),
@@ -249,7 +256,12 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
         | Event::ContactCodeIssued { .. }
         | Event::ContactCheckFailed { .. }
         | Event::ContactVerified { .. }
-        | Event::ContactRemoved { .. } => evolve_contact(person, event),
+        | Event::ContactRemoved { .. } => {
+            if let Event::ContactChanged { channel, .. } | Event::ContactRemoved { channel } = event {
+                password::contact_moved(person, *channel, at);
+            }
+            evolve_contact(person, event);
+        }
         Event::OtpAdded { .. }
         | Event::OtpBound { .. }
         | Event::OtpCodeIssued { .. }
@@ -267,6 +279,11 @@ fn evolve_person(person: &mut Person, event: &Event, at: Timestamp) {
         | Event::WebauthnStarted { .. }
         | Event::WebauthnVerified { .. }
         | Event::WebauthnRemoved { .. } => webauthn::evolve(person, event, at),
+        Event::PasswordSet { .. }
+        | Event::PasswordRehashed { .. }
+        | Event::PasswordCheckFailed
+        | Event::PasswordResetIssued { .. }
+        | Event::PasswordResetCheckFailed => password::evolve(person, event, at),
         Event::UsernameAdded { id, scope, name } => {
             let name = name.known().map(|name| OwnName {
                 id: id.clone(),
@@ -298,6 +315,7 @@ fn end_codes(person: &mut Person, at: Timestamp) {
     }
     totp::end_registrations(person, at);
     webauthn::end_registrations(person, at);
+    password::end_reset(person, at);
 }
 
 fn evolve_contact(person: &mut Person, event: &Event) {

@@ -3,8 +3,9 @@
 use serde_json::Map;
 
 use super::{
-    Channel, Command, Destination, EmailAddress, Event, ExternalUser, Kind, NameScope, PhoneNumber, Proof,
-    Refusal, SchemaRef, SealedSecret, TotpAttempt, User, UserState, Username,
+    Channel, Command, Destination, EmailAddress, Event, ExternalUser, Kind, NameScope, NewPassword,
+    PasswordAttempt, PasswordMeans, PasswordProof, PhoneNumber, Proof, Refusal, SchemaRef, SealedSecret,
+    TotpAttempt, User, UserState, Username,
 };
 use crate::{
     access::{Role, Scope},
@@ -727,6 +728,188 @@ fn all_accounts_at_a_provider_go_together() {
     after.when(add_link(4, 1, "ada")).records(&[linked(4, 1, "ada")]);
 }
 
+fn sealed(n: u8) -> SealedSecret {
+    SealedSecret::new(&format!("sealed {n}"))
+}
+
+fn password_set(n: u8, means: PasswordMeans) -> Event {
+    Event::PasswordSet {
+        hash: Personal::Known(sealed(n)),
+        change_required: false,
+        means,
+    }
+}
+
+fn rehashed(n: u8) -> Event {
+    Event::PasswordRehashed {
+        hash: Personal::Known(sealed(n)),
+    }
+}
+
+fn reset_issued(byte: u8, via: Option<Channel>) -> Event {
+    Event::PasswordResetIssued {
+        code: code(byte),
+        via,
+    }
+}
+
+fn set_password(n: u8, proof: PasswordProof) -> Command {
+    Command::SetPassword {
+        new: NewPassword {
+            hash: sealed(n),
+            change_required: false,
+        },
+        proof,
+    }
+}
+
+/// Somebody's entry, compared with the hash `against`.
+fn entered(against: u8, matched: bool) -> PasswordAttempt {
+    PasswordAttempt {
+        against: Some(sealed(against)),
+        matched,
+        budget: GuessBudget::default(),
+    }
+}
+
+fn spent() -> GuessBudget {
+    GuessBudget {
+        since: NOW,
+        failures: GuessBudget::LIMIT,
+    }
+}
+
+#[test]
+fn a_role_sets_a_password_and_its_owner_replaces_it() {
+    given([])
+        .when(set_password(1, PasswordProof::Role))
+        .records(&[password_set(1, PasswordMeans::Role)]);
+    let has_one = given([password_set(1, PasswordMeans::Role)]);
+    has_one
+        .when(set_password(2, PasswordProof::Current(entered(1, true))))
+        .records(&[password_set(2, PasswordMeans::Current)]);
+    given([])
+        .when(set_password(2, PasswordProof::Current(entered(1, true))))
+        .refuses(Refusal::PasswordNotSet);
+    let password = has_one.0.person().unwrap().password.clone().unwrap();
+    assert_eq!((password.hash, password.changed), (sealed(1), NOW));
+}
+
+#[test]
+fn a_wrong_password_is_recorded_and_a_full_budget_rests_even_the_right_one() {
+    let has_one = given([password_set(1, PasswordMeans::Role)]);
+    let wrong = PasswordProof::Current(entered(1, false));
+    has_one
+        .when(set_password(2, wrong))
+        .refuses_recording(Refusal::PasswordWrong, &[Event::PasswordCheckFailed]);
+    for matched in [true, false] {
+        let attempt = PasswordAttempt {
+            budget: spent(),
+            ..entered(1, matched)
+        };
+        let until = Refusal::PasswordResting(NOW + GuessBudget::WINDOW);
+        has_one
+            .when(set_password(2, PasswordProof::Current(attempt.clone())))
+            .refuses(until);
+        let check = Command::CheckPassword {
+            attempt,
+            rehashed: None,
+        };
+        has_one.when(check).refuses(until);
+    }
+}
+
+#[test]
+fn a_comparison_with_a_replaced_password_says_nothing() {
+    let replaced = given([
+        password_set(1, PasswordMeans::Role),
+        password_set(2, PasswordMeans::Role),
+    ]);
+    for matched in [true, false] {
+        replaced
+            .when(set_password(3, PasswordProof::Current(entered(1, matched))))
+            .refuses(Refusal::PasswordMoved);
+    }
+}
+
+#[test]
+fn a_check_changes_nothing_but_an_old_hash() {
+    let has_one = given([password_set(1, PasswordMeans::Role)]);
+    let check = |matched, rehashed| Command::CheckPassword {
+        attempt: entered(1, matched),
+        rehashed,
+    };
+    has_one.when(check(true, None)).records(&[]);
+    has_one.when(check(true, Some(sealed(2)))).records(&[rehashed(2)]);
+    has_one
+        .when(check(false, Some(sealed(2))))
+        .refuses_recording(Refusal::PasswordWrong, &[Event::PasswordCheckFailed]);
+    let mut user = has_one.0;
+    user.evolve(&rehashed(2), LATER);
+    let password = user.person().unwrap().password.clone().unwrap();
+    assert_eq!((password.hash, password.changed), (sealed(2), NOW));
+}
+
+#[test]
+fn the_code_of_a_reset_sets_a_password_once() {
+    let waiting = given([reset_issued(7, None)]);
+    let by = |byte| set_password(1, PasswordProof::Code(enter(byte)));
+    waiting
+        .when(by(7))
+        .records(&[password_set(1, PasswordMeans::Code)]);
+    waiting
+        .when_at(LATER, by(7))
+        .refuses(Refusal::Code(Miss::Expired));
+    waiting
+        .when(by(8))
+        .refuses_recording(Refusal::Code(Miss::Wrong), &[Event::PasswordResetCheckFailed]);
+    given([]).when(by(7)).refuses(Refusal::NoCode);
+    given([reset_issued(7, None), password_set(2, PasswordMeans::Role)])
+        .when(by(7))
+        .refuses(Refusal::NoCode);
+    let tried = (0..5).map(|_| Event::PasswordResetCheckFailed);
+    given([reset_issued(7, None)].into_iter().chain(tried))
+        .when(by(7))
+        .refuses(Refusal::Code(Miss::Spent));
+}
+
+#[test]
+fn a_reset_is_sent_to_a_verified_contact_only_and_dies_with_it() {
+    let reset = || Command::ResetPassword {
+        code: code(7),
+        via: Some(Channel::Sms),
+    };
+    let unverified = Refusal::ContactUnverified(Channel::Sms);
+    given([]).when(reset()).refuses(unverified);
+    given([phone_set(1), phone_code(7)])
+        .when(reset())
+        .refuses(unverified);
+    let issued = || reset_issued(7, Some(Channel::Sms));
+    given([phone_set(1), phone_verified()])
+        .when(reset())
+        .records(&[issued()]);
+    let by_code = || set_password(1, PasswordProof::Code(enter(7)));
+    for end in [
+        phone_set(2),
+        Event::ContactRemoved {
+            channel: Channel::Sms,
+        },
+        Event::UserLocked,
+        Event::UserDeactivated,
+    ] {
+        given([phone_set(1), phone_verified(), issued(), end])
+            .when(by_code())
+            .refuses(Refusal::Code(Miss::Expired));
+    }
+    let elsewhere = Event::ContactChanged {
+        channel: Channel::Email,
+        destination: Personal::Known(email()),
+    };
+    given([phone_set(1), phone_verified(), issued(), elsewhere])
+        .when(by_code())
+        .records(&[password_set(1, PasswordMeans::Code)]);
+}
+
 #[test]
 fn events_are_frozen_and_hold_nothing_personal() {
     let id = || factor(9);
@@ -792,6 +975,19 @@ fn events_are_frozen_and_hold_nothing_personal() {
         super::webauthn::tests::started(9),
         super::webauthn::tests::verified(9, "credential"),
         Event::WebauthnRemoved { id: id() },
+        password_set(1, PasswordMeans::Role),
+        Event::PasswordSet {
+            hash: Personal::Known(SealedSecret::new("sealed")),
+            change_required: true,
+            means: PasswordMeans::Current,
+        },
+        password_set(1, PasswordMeans::Code),
+        rehashed(2),
+        Event::PasswordCheckFailed,
+        reset_issued(7, Some(Channel::Sms)),
+        reset_issued(7, Some(Channel::Email)),
+        reset_issued(7, None),
+        Event::PasswordResetCheckFailed,
     ];
     let golden = include_str!("golden.jsonl");
     let lines: Vec<&str> = golden.lines().collect();

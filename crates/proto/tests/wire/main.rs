@@ -94,7 +94,8 @@ struct Intended {
 
 /// Every intended difference. A user without a schema gets the built-in one, so `schema_id` may stay empty. The
 /// e-mail rule knows no international domains and no spaces at the ends; addresses are parsed later anyway.
-const INTENDED: [Intended; 5] = [
+/// Passwords and their hashes may be longer.
+const INTENDED: [Intended; 11] = [
     Intended {
         package: "zitadel.user.v3alpha",
         subject: "message CreateUserRequest",
@@ -124,6 +125,42 @@ const INTENDED: [Intended; 5] = [
         subject: "message SetMyEmailRequest",
         table: "1 string email REQUIRED email=true",
         ours: "1 string email REQUIRED max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message SetPassword",
+        table: "1 string password REQUIRED max_len=200 min_len=1 in type",
+        ours: "1 string password REQUIRED max_len=1024 min_len=1 in type",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message SetPassword",
+        table: "2 string hash REQUIRED max_len=200 min_len=1 in type",
+        ours: "2 string hash REQUIRED max_len=1024 min_len=1 in type",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message SetPasswordRequest",
+        table: "3 string current_password REQUIRED max_len=200 min_len=1 in verification",
+        ours: "3 string current_password REQUIRED max_len=1024 min_len=1 in verification",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message SetPassword",
+        table: "1 string password REQUIRED max_len=200 min_len=1 in type",
+        ours: "1 string password REQUIRED max_len=1024 min_len=1 in type",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message SetPassword",
+        table: "2 string hash REQUIRED max_len=200 min_len=1 in type",
+        ours: "2 string hash REQUIRED max_len=1024 min_len=1 in type",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message SetPassword",
+        table: "4 string current_password REQUIRED max_len=200 min_len=1 in verification",
+        ours: "4 string current_password REQUIRED max_len=1024 min_len=1 in verification",
     },
 ];
 

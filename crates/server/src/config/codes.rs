@@ -76,6 +76,26 @@ const PASSKEY_LINK: [Key; 3] = [
         "Wrong entries after which it is dead.",
     ),
 ];
+const PASSWORD: [Key; 3] = [
+    Key::new(
+        "codes.password.length",
+        Form::Count(8, 12),
+        "8",
+        "Characters of a code that resets a password.",
+    ),
+    Key::new(
+        "codes.password.lifetime",
+        EMAIL_LIFETIME,
+        "1h",
+        "How long it can be used, counted from its creation; one that is sent by SMS no longer than `codes.phone.lifetime`.",
+    ),
+    Key::new(
+        "codes.password.tries",
+        TRIES,
+        "5",
+        "Wrong entries after which it is dead.",
+    ),
+];
 
 pub(super) const KEYS: &[&Key] = &[
     &PHONE[0],
@@ -87,6 +107,9 @@ pub(super) const KEYS: &[&Key] = &[
     &PASSKEY_LINK[0],
     &PASSKEY_LINK[1],
     &PASSKEY_LINK[2],
+    &PASSWORD[0],
+    &PASSWORD[1],
+    &PASSWORD[2],
 ];
 
 /// The measures of one kind of code.
@@ -109,16 +132,20 @@ pub struct Codes {
     pub email: CodeRule,
     /// Codes of links that register a passkey.
     pub passkey_link: CodeRule,
+    /// Codes that reset a password.
+    pub password: CodeRule,
 }
 
 impl Codes {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
         let (phone, email) = (CodeRule::read(reader, &PHONE), CodeRule::read(reader, &EMAIL));
         let passkey_link = CodeRule::read(reader, &PASSKEY_LINK);
+        let password = CodeRule::read(reader, &PASSWORD);
         Some(Self {
             phone: phone?,
             email: email?,
             passkey_link: passkey_link?,
+            password: password?,
         })
     }
 }

@@ -9,6 +9,7 @@ mod inbox;
 mod key;
 mod log;
 mod master_key;
+mod passwords;
 mod phone;
 mod problem;
 mod reader;
@@ -35,6 +36,7 @@ pub(crate) use self::key::parse_time;
 pub use self::key::{Form, Key};
 pub use self::log::{Log, Style};
 pub use self::master_key::MasterKey;
+pub use self::passwords::Passwords;
 pub use self::phone::Phone;
 pub use self::problem::{ConfigError, Origin, Problem};
 use self::reader::Reader;
@@ -75,6 +77,8 @@ pub struct Settings {
     pub idp: Idp,
     /// One-time codes.
     pub codes: Codes,
+    /// Passwords.
+    pub passwords: Passwords,
     /// Send limits.
     pub sends: Sends,
     /// Phone numbers.
@@ -142,6 +146,7 @@ impl Settings {
         let email_webhook = Webhook::read(reader, &webhook::EMAIL);
         let idp = Idp::read(reader);
         let (codes, sends, phone) = (Codes::read(reader), Sends::read(reader), Phone::read(reader));
+        let passwords = Passwords::read(reader);
         let (log, telemetry) = (Log::read(reader), Telemetry::read(reader));
         Some(Self {
             dev,
@@ -156,6 +161,7 @@ impl Settings {
             inbox: inbox?,
             idp: idp?,
             codes: codes?,
+            passwords: passwords?,
             sends: sends?,
             phone: phone?,
             log: log?,
@@ -165,7 +171,7 @@ impl Settings {
 }
 
 /// The sections in the order of the reference page, each with a sentence and its keys.
-const SECTIONS: [(&str, &str, &[&Key]); 15] = [
+const SECTIONS: [(&str, &str, &[&Key]); 16] = [
     (
         "server",
         "The listener and the address under which people and programs reach it.",
@@ -208,6 +214,11 @@ const SECTIONS: [(&str, &str, &[&Key]); 15] = [
         "codes",
         "One-time codes. No value can mean \"never\" or \"unlimited\".",
         codes::KEYS,
+    ),
+    (
+        "passwords",
+        "What new passwords have to be, and how many are worked on at once.",
+        passwords::KEYS,
     ),
     (
         "sends",

@@ -35,6 +35,18 @@ fn nothing_written_is_a_complete_configuration() {
         }
     );
     assert_eq!(settings.codes.email.lifetime, Duration::from_hours(1));
+    assert_eq!(
+        (settings.codes.password.length, settings.codes.password.lifetime),
+        (8, Duration::from_hours(1))
+    );
+    assert_eq!(
+        (
+            settings.passwords.least_characters,
+            settings.passwords.least_guesses
+        ),
+        (8, 10_000)
+    );
+    assert!(settings.passwords.needs.is_empty());
     assert_eq!(settings.inbox.access, Access::Admin);
     assert!(settings.smtp.is_none() && settings.tls.is_none());
     assert!(load("# only a comment\n", &[]).is_ok());

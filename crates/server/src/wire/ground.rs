@@ -10,6 +10,7 @@ use app::Ctx;
 use app::bootstrap::{self, Foundation};
 use app::ctx::Channels;
 use app::id::IdSource;
+use app::password::{PasswordPool, PasswordRules, PoolOptions};
 use app::policy::{CLEAR_LETTERS, CodePolicy, DIGITS, Policy};
 use app::secret::{Keys, MasterKey};
 use app::webauthn::WebOrigins;
@@ -21,7 +22,7 @@ use tokio::sync::Notify;
 use url::Url;
 
 use super::senses::Senses;
-use crate::config::{Capture, CodeRule, Settings};
+use crate::config::{Capture, CodeRule, Passwords, Settings};
 use crate::data_dir::{DataDir, STORE_FILE, TOKEN_FILE};
 
 /// What everything of the product stands on.
@@ -104,6 +105,11 @@ fn context(
             email: captured || settings.smtp.is_some() || settings.email_webhook.is_some(),
         },
         elsewhere: Arc::new(elsewhere),
+        passwords: PasswordPool::new(PoolOptions {
+            queue: settings.passwords.queue,
+            wait: settings.passwords.wait,
+            ..PoolOptions::default()
+        }),
         schemas: app::schema::SchemaCache::default(),
         outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
@@ -116,6 +122,8 @@ fn policy(settings: &Settings, port: u16) -> Policy {
         phone_code: code_policy(settings.codes.phone, DIGITS),
         email_code: code_policy(settings.codes.email, CLEAR_LETTERS),
         link_code: code_policy(settings.codes.passkey_link, CLEAR_LETTERS),
+        reset_code: code_policy(settings.codes.password, CLEAR_LETTERS),
+        password: password_rules(&settings.passwords),
         sends: SendLimits {
             gap: span(settings.sends.interval),
             per_hour: settings.sends.destination_hourly,
@@ -128,6 +136,14 @@ fn policy(settings: &Settings, port: u16) -> Policy {
         public_origin: public_origin(settings, port),
         trusted_hosts: trusted_hosts(settings),
         web_origins: web_origins(settings),
+    }
+}
+
+fn password_rules(passwords: &Passwords) -> PasswordRules {
+    PasswordRules {
+        least_characters: passwords.least_characters,
+        needs: passwords.needs.clone(),
+        least_guesses: passwords.least_guesses,
     }
 }
 

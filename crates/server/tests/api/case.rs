@@ -60,6 +60,7 @@ fn twin(name: &'static str, about: &'static str, request: Value) -> Twin {
     let own = match name {
         "AddIDPAuthenticator" => Own::Trust,
         "CreateUser" | "DeactivateUser" | "ActivateUser" | "LockUser" | "UnlockUser" => Own::Role,
+        "SetPassword" if !request.to_string().contains("verificationCode") => Own::Trust,
         _ if request.to_string().contains("returnCode") || request.to_string().contains("isVerified") => {
             Own::Trust
         }
@@ -132,10 +133,23 @@ pub(crate) fn old_request(request: &Value) -> Value {
             "id" => _ = old.insert("userId".to_owned(), value.clone()),
             "user" | "registration" | "verify" => old.extend(value.as_object().expect("a message").clone()),
             "authenticator" => _ = old.insert("idpAuthenticator".to_owned(), value.clone()),
+            "newPassword" => old.extend(old_new_password(value.as_object().expect("a message"))),
             _ => _ = old.insert(name.clone(), value.clone()),
         }
     }
     Value::Object(old)
+}
+
+/// Generation 2024-06 has the proof beside the new password, not in it.
+fn old_new_password(new: &serde_json::Map<String, Value>) -> serde_json::Map<String, Value> {
+    let is_proof = |name: &String| ["currentPassword", "verificationCode"].contains(&name.as_str());
+    let (proof, new): (serde_json::Map<_, _>, _) =
+        new.clone().into_iter().partition(|(name, _)| is_proof(name));
+    let new: serde_json::Map<_, _> = new;
+    proof
+        .into_iter()
+        .chain([("newPassword".to_owned(), new.into())])
+        .collect()
 }
 
 fn users() -> Vec<Twin> {
@@ -796,6 +810,45 @@ fn searches() -> Vec<Case> {
     ]
 }
 
+fn passwords() -> Vec<Twin> {
+    let user = |more: Value| merged(json!({"id": "$user"}), more);
+    let set = |new: Value| user(json!({"newPassword": new}));
+    let has_one = json!({"authenticators": {"password": {"lastChanged": "$any"}}});
+    let (phone, email) = (
+        user(json!({"phone": {"number": "$phone", "isVerified": true}})),
+        user(json!({"email": {"address": "$email", "isVerified": true}})),
+    );
+    let link = "https://localhost/password?user={{.UserID}}&code={{.Code}}";
+    vec![
+        twin("CreateUser", "with a password", json!({"organization": {"orgId": "$org"}, "user": {
+            "userId": "$new_user", "authenticators": {"password": {"password": "$password", "changeRequired": true}}}}))
+        .about("new_user")
+        .leaves(has_one.clone()),
+        twin("CreateUser", "with a hash", json!({"organization": {"orgId": "$org"}, "user": {
+            "userId": "$new_user", "authenticators": {"password": {"hash": "$hash"}}}}))
+        .about("new_user")
+        .leaves(has_one.clone()),
+        twin("SetPassword", "in the clear", set(json!({"password": "$password", "changeRequired": true})))
+            .leaves(has_one.clone()),
+        twin("SetPassword", "as a hash", set(json!({"hash": "$hash"}))).leaves(has_one.clone()),
+        twin("SetPassword", "with a code", set(json!({"password": "$password", "verificationCode": "$code"})))
+            .given("RequestPasswordReset", user(json!({"returnCode": {}})))
+            .leaves(has_one),
+        twin("RequestPasswordReset", "in the answer", user(json!({"returnCode": {}})))
+            .answers(json!({"verificationCode": "$any"}))
+            .leaves(json!({"authenticators": null})),
+        twin("RequestPasswordReset", "by SMS", user(json!({"sendSms": {}})))
+            .given("SetContactPhone", phone)
+            .answers(json!({"verificationCode": null})),
+        twin("RequestPasswordReset", "by e-mail", user(json!({"sendEmail": {"urlTemplate": link}})))
+            .given("SetContactEmail", email.clone())
+            .answers(json!({"verificationCode": null})),
+        twin("RequestPasswordReset", "by default", user(json!({})))
+            .given("SetContactEmail", email)
+            .answers(json!({"verificationCode": null})),
+    ]
+}
+
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
     let twins = users()
@@ -805,7 +858,8 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(usernames())
         .chain(totps())
         .chain(links())
-        .chain(keys());
+        .chain(keys())
+        .chain(passwords());
     twins
         .flat_map(Twin::both)
         .chain(mine())

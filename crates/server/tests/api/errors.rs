@@ -33,7 +33,6 @@ const EXISTS: u8 = 6;
 const DENIED: u8 = 7;
 const LIMITED: u8 = 8;
 const PRECONDITION: u8 = 9;
-const UNIMPLEMENTED: u8 = 12;
 
 fn fault(method: &str, request: Value, code: u8, id: &'static str) -> Fault {
     Fault {
@@ -132,11 +131,18 @@ fn lifecycle() -> Vec<Fault> {
         ),
         both(
             "CreateUser",
-            new(json!({"authenticators": {"password": {"password": "correct horse"}}})),
-            UNIMPLEMENTED,
-            "MERLON-tY5w0Kzd",
+            new(json!({"authenticators": {"password": {"password": "short"}}})),
+            INVALID,
+            "DOMAIN-HuJf6",
         )
-        .map(|fault| fault.says("authenticators")),
+        .map(|fault| fault.says("authenticators.password.password")),
+        both(
+            "CreateUser",
+            new(json!({"authenticators": {"password": {}}})),
+            INVALID,
+            "COMMAND-3klek4sbns",
+        )
+        .map(|fault| fault.says("authenticators.password")),
         both(
             "CreateUser",
             new(json!({"contact": {"phone": {"number": "+4179"}}})),
@@ -272,6 +278,12 @@ fn ids() -> Vec<Fault> {
         ("RemoveTOTPAuthenticator", json!({"totpId": "1"}), "COMMAND-5M0sd"),
         ("AddIDPAuthenticator", link_of("1"), "MERLON-e1Vm8XtG"),
         ("RemoveIDPAuthenticator", json!({"idpId": "1"}), "MERLON-e1Vm8XtG"),
+        (
+            "SetPassword",
+            json!({"newPassword": {"password": "$password"}}),
+            "COMMAND-3M9fs",
+        ),
+        ("RequestPasswordReset", json!({"sendSms": {}}), "COMMAND-SAFdda"),
         (
             "StartWebAuthNRegistration",
             json!({"registration": {"domain": "localhost"}}),
@@ -755,6 +767,106 @@ fn key_links() -> Vec<Fault> {
     faults
 }
 
+/// Passwords: rules for new ones, proofs, and codes of resets.
+fn passwords() -> Vec<Fault> {
+    let set = "SetPassword";
+    let new = |more: Value| merged(user(), json!({"newPassword": more}));
+    let with = |proof: Value| new(merged(json!({"password": "$password"}), proof));
+    let current = |text: &str| with(json!({"currentPassword": text}));
+    let code = |text: &str| with(json!({"verificationCode": text}));
+    let has_one = |fault: Fault| fault.given(set, with(json!({})));
+    let requested = |fault: Fault| fault.given("RequestPasswordReset", merged(user(), returned()));
+    let mut faults = Vec::new();
+    for (request, id, says) in [
+        (user(), "MERLON-w1Hz8DkQ", "new_password"),
+        (new(json!({})), "COMMAND-3klek4sbns", "new_password"),
+        (new(json!({"password": ""})), "", "Password: value length"),
+        (
+            new(json!({"password": "x".repeat(1025)})),
+            "",
+            "Password: value length",
+        ),
+        (new(json!({"password": "sieben7"})), "DOMAIN-HuJf6", "at least 8"),
+        (
+            new(json!({"password": "password"})),
+            "MERLON-J3cV6nMx",
+            "new_password.password",
+        ),
+        (
+            new(json!({"hash": "plain"})),
+            "COMMAND-oz74onzvqr",
+            "new_password.hash",
+        ),
+        (new(json!({"hash": "a".repeat(1025)})), "", "Hash: value length"),
+        (current(""), "", "CurrentPassword: value length"),
+        (code(""), "", "VerificationCode: value length"),
+    ] {
+        faults.extend(both(set, request, INVALID, id).map(|fault| fault.says(says)));
+    }
+    let dear = new(json!({"hash": "$dear_hash"}));
+    faults.extend(both(set, dear, INVALID, "MERLON-K7fB4tSq").map(|fault| fault.says("new_password.hash")));
+    for (request, says) in [
+        (with(json!({})), "with your current one or with the code"),
+        (
+            new(json!({"hash": "$hash", "currentPassword": "$password"})),
+            "as a hash",
+        ),
+    ] {
+        let denied = both(set, request, DENIED, "AUTH-AWfge").map(Fault::by_itself);
+        faults.extend(denied.map(has_one).map(|fault| fault.says(says)));
+    }
+    let of_another = both(set, current("$password"), DENIED, "AUTH-AWfge").map(has_one);
+    faults.extend(of_another.map(|fault| fault.says("its owner only")));
+    let none = both(set, current("$password"), PRECONDITION, "COMMAND-Fds3s");
+    faults.extend(none.map(Fault::by_itself));
+    let wrong = both(set, current("another one"), INVALID, "COMMAND-3M0fs").map(has_one);
+    faults.extend(wrong.map(Fault::by_itself).map(Fault::recorded));
+    faults.extend(both(set, code("AAAAAAAA"), PRECONDITION, "COMMAND-2M9fs"));
+    let wrong = both(set, code("AAAAAAAA"), INVALID, "CODE-woT0xc").map(requested);
+    faults.extend(wrong.map(Fault::recorded));
+    faults.extend(both(set, code("A"), INVALID, "CODE-woT0xc").map(requested));
+    let late = both(set, code("$code"), PRECONDITION, "CODE-QvUQ4P").map(requested);
+    faults.extend(late.map(|fault| fault.given("advance", json!(3600))));
+    let spent = both(set, code("$code"), PRECONDITION, "MERLON-x8Vd1PgN").map(requested);
+    faults.extend(spent.map(|fault| {
+        (0..5).fold(fault, |fault, _| {
+            fault.given(&format!("wrong:{NEW}/{set}"), code("AAAAAAAA"))
+        })
+    }));
+    faults.extend(resets());
+    faults
+}
+
+fn resets() -> Vec<Fault> {
+    let reset = |more: Value| merged(user(), more);
+    let name = "RequestPasswordReset";
+    let mut faults = Vec::new();
+    let own = both(name, reset(returned()), DENIED, "AUTH-AWfge");
+    faults.extend(own.map(Fault::by_itself));
+    for (request, id) in [
+        (reset(json!({})), "MERLON-L6hX9gWd"),
+        (reset(json!({"sendEmail": {}})), "MERLON-L6hX9gWd"),
+        (reset(json!({"sendSms": {}})), "MERLON-M2vS5jKn"),
+    ] {
+        let unverified = both(name, request.clone(), PRECONDITION, id);
+        faults.extend(both(name, request, PRECONDITION, id));
+        faults.extend(unverified.map(|fault| {
+            fault
+                .given("SetContactEmail", email(returned()))
+                .given("SetContactPhone", phone(returned()))
+        }));
+    }
+    for (template, id) in [
+        ("http://localhost/{{.Code", "DOMAIN-oGh5e"),
+        ("http://localhost/{{.FactorID}}", "DOMAIN-ieYa7"),
+        ("https://evil.example/{{.Code}}", "MERLON-c4Mb7VnS"),
+    ] {
+        let request = reset(json!({"sendEmail": {"urlTemplate": template}}));
+        faults.extend(both(name, request, INVALID, id).map(|fault| fault.says("url_template")));
+    }
+    faults
+}
+
 fn mine() -> Vec<Fault> {
     let mut faults = Vec::new();
     for (kind, set, request, wrong, ids) in [
@@ -1102,6 +1214,7 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         factors(),
         names(),
         apps(),
+        passwords(),
         key_starts(),
         key_answers(),
         key_links(),
@@ -1194,7 +1307,7 @@ async fn fails_once(scene: &Scene<'_>, fault: &Fault, form: Form, headers: &[(&s
             fault.says
         );
     }
-    for secret in ["phone", "email", "code"] {
+    for secret in ["phone", "email", "code", "password", "hash"] {
         if let Some(secret) = scene.known.get(secret) {
             assert!(!failure.message.contains(secret), "{name} tells a secret");
         }

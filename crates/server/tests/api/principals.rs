@@ -16,7 +16,6 @@ use super::{
     contract,
     scene::Scene,
     success::AT_ONCE,
-    unserved,
     wire::{Answer, Call, Failure, Form, Reply},
     world::{Someone, World},
 };
@@ -478,7 +477,7 @@ fn not_found_id(method: &str) -> &'static str {
         "VerifyContactPhone" => "COMMAND-bx2OLtgGNS",
         "ResendContactPhoneCode" => "COMMAND-z8Bu9vuL9s",
         "AddPersonalAccessToken" | "RemovePersonalAccessToken" => "COMMAND-Dggw2",
-        "AddUsername" | "RemoveUsername" => "COMMAND-6T2xrOHxTx",
+        "AddUsername" | "RemoveUsername" | "SetPassword" | "RequestPasswordReset" => "COMMAND-6T2xrOHxTx",
         name if ["OTP", "IDP", "WebAuthN"].iter().any(|kind| name.contains(kind)) => "COMMAND-6T2xrOHxTx",
         name => panic!("{name} has no id for a missing user"),
     }
@@ -540,7 +539,7 @@ async fn to_oneself(world: &World, case: &Case, form: Form) {
     }
 }
 
-/// What is not served yet asks for the permission of its method all the same.
+/// A permission of the method itself is asked for before anything else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn methods_with_a_permission_ask_for_it_first() {
     let world = World::new().await;
@@ -549,7 +548,7 @@ async fn methods_with_a_permission_ask_for_it_first() {
         let Some(permission) = method.permission.filter(|name| *name != AUTHENTICATED) else {
             continue;
         };
-        let request = unserved::request(method).unwrap_or_else(|| any_request(method));
+        let request = any_request(method);
         for principal in &principals {
             let call = Call {
                 method,

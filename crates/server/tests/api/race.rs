@@ -286,6 +286,23 @@ async fn one_id_is_taken_once() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_code_of_a_reset_sets_one_password() {
+    let world = World::new().await;
+    let request = json!({"id": "$user", "returnCode": {}});
+    let scene = Scene::new(&world, &[(format!("{NEW}/RequestPasswordReset"), request)]).await;
+    let enter = json!({"id": "$user", "newPassword": {"password": "$password", "verificationCode": "$code"}});
+    let outcomes = outcomes(&at_once(&scene, 16, "SetPassword", &enter).await);
+    assert_eq!(
+        (count(&outcomes, ""), count(&outcomes, "9 COMMAND-2M9fs")),
+        (1, 15),
+        "{outcomes:?}"
+    );
+    assert_eq!(world.happened(&scene.get("user"), "password_set").await, 1);
+    both_views(&world, &scene.get("user")).await;
+    world.end().await;
+}
+
 /// While others write to the same user, whoever got an answer reads what it wrote, or something newer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_read() {

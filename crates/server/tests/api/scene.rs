@@ -22,6 +22,9 @@ pub(crate) struct Scene<'a> {
     pub(crate) known: BTreeMap<String, String>,
 }
 
+/// `Tr0ub4dor & Drei`, made by another implementation.
+const HASH: &str = "$argon2id$v=19$m=1024,t=2,p=1$c2FsdHNhbHQw$GTFkkPAsfZrcTzVaOm5dNq4DjbvltQlS6yzNk9FbRXE";
+
 /// Fields of answers that later requests speak of.
 const KEPT: [(&str, &str); 13] = [
     ("id", "idp_id"),
@@ -56,6 +59,9 @@ impl<'a> Scene<'a> {
             ("email", format!("user{number:08}@example.com")),
             ("email2", format!("more{number:08}@example.com")),
             ("name", format!("Ada{number:08}")),
+            ("password", format!("correct horse {number:08}")),
+            ("hash", HASH.to_owned()),
+            ("dear_hash", HASH.replace("m=1024", "m=4194304")),
             ("name2", format!("bea{number:08}")),
             ("org", world.org.to_string()),
             ("other_org", world.other_org.to_string()),
@@ -218,8 +224,9 @@ impl<'a> Scene<'a> {
     }
 
     fn masked_fields(&self, fields: &Map<String, Value>) -> Map<String, Value> {
-        const TIMES: [&str; 8] = [
+        const TIMES: [&str; 9] = [
             "viewTimestamp",
+            "lastChanged",
             "timestamp",
             "created",
             "changed",

@@ -359,6 +359,18 @@ async fn a_schema_says_which_factors_its_users_may_have() {
         9,
         "MERLON-o3Kp8VzC",
     );
+    let password = json!({"password": "correct horse battery"});
+    let set = json!({"id": ada.id, "newPassword": password});
+    fails(&user(&world, "SetPassword", set).await, 9, "MERLON-o3Kp8VzC");
+    let reset = json!({"id": ada.id, "returnCode": {}});
+    fails(
+        &user(&world, "RequestPasswordReset", reset).await,
+        9,
+        "MERLON-o3Kp8VzC",
+    );
+    let protected = json!({"organization": {"orgId": world.org.to_string()}, "user": {"schemaId": only_email,
+        "authenticators": {"password": password}}});
+    fails(&user(&world, "CreateUser", protected).await, 9, "MERLON-o3Kp8VzC");
     let named = json!({"organization": {"orgId": world.org.to_string()}, "user": {"schemaId": only_email,
         "authenticators": {"usernames": [{"username": "named"}]}}});
     fails(&user(&world, "CreateUser", named).await, 9, "MERLON-o3Kp8VzC");

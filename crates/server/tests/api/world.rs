@@ -54,8 +54,11 @@ impl World {
     /// A server with some settings otherwise, as `SECTION__KEY`.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let environment = variables
+        // Patience for machines that run many tests at once.
+        let patience = [("PASSWORDS__WAIT", "30s"), ("PASSWORDS__QUEUE", "1000")];
+        let environment = patience
             .iter()
+            .chain(variables)
             .map(|(name, value)| (format!("MERLON_{name}"), (*value).to_owned()));
         let settings = Settings::load(Sources {
             environment: environment.collect(),
@@ -124,6 +127,7 @@ impl World {
             email: None,
             phone: None,
             usernames: Vec::new(),
+            password: None,
         };
         let id = user::create(self.ctx(), &owner, &new)
             .await

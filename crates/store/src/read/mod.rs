@@ -5,6 +5,7 @@ pub mod idp_intent;
 pub mod idp_link;
 pub mod instance;
 pub mod org;
+mod password;
 pub mod token;
 mod totp;
 pub mod user;

@@ -12,7 +12,7 @@ use domain::{
     },
 };
 
-use super::{idp_link, token, totp, username, webauthn};
+use super::{idp_link, password, token, totp, username, webauthn};
 use crate::{
     change::{Head, Stored},
     commit::{Statement, Value},
@@ -30,6 +30,7 @@ mod part {
     pub(super) const IDP_LINKS: i64 = 1 << 4;
     pub(super) const WEBAUTHNS: i64 = 1 << 5;
     pub(super) const WEBAUTHN_LINK: i64 = 1 << 6;
+    pub(super) const PASSWORD: i64 = 1 << 7;
 }
 
 /// A registration that waits is forgotten this long after its code expired.
@@ -60,6 +61,9 @@ impl Stored for User {
         }
         if parts & part::TOTPS != 0 {
             person.totps = totp::of_user(snapshot, instance, id).await?;
+        }
+        if parts & part::PASSWORD != 0 {
+            (person.password, person.password_reset) = password::of_user(snapshot, instance, id).await?;
         }
         if parts & part::USERNAMES != 0 {
             person.usernames = username::of_user(snapshot, instance, id).await?;
@@ -124,6 +128,10 @@ impl Stored for User {
             (part::IDP_LINKS, person.idp_links.is_empty()),
             (part::WEBAUTHNS, person.webauthns.is_empty()),
             (part::WEBAUTHN_LINK, person.webauthn_link.is_none()),
+            (
+                part::PASSWORD,
+                person.password.is_none() && person.password_reset.is_none(),
+            ),
         ];
         let bits = has.iter().filter(|(_, empty)| !empty).map(|(bit, _)| bit);
         bits.sum()
@@ -231,6 +239,11 @@ fn touches_profile(event: &Event) -> bool {
         | Event::TotpCheckFailed { .. }
         | Event::TotpVerified { .. }
         | Event::TotpRemoved { .. }
+        | Event::PasswordSet { .. }
+        | Event::PasswordRehashed { .. }
+        | Event::PasswordCheckFailed
+        | Event::PasswordResetIssued { .. }
+        | Event::PasswordResetCheckFailed
         | Event::UsernameAdded { .. }
         | Event::UsernameRemoved { .. }
         | Event::IdpLinkAdded { .. }
@@ -257,6 +270,7 @@ fn event_rows(
     if let Some(person) = user.person() {
         rows.extend(totp::rows(key, person, event));
         rows.extend(webauthn::rows(key, person, event));
+        rows.extend(password::rows(key, person, event));
     }
     match event {
         Event::UserDeleted => rows.extend(DELETE_USER.iter().map(|sql| Statement::new(sql, key()))),
@@ -310,6 +324,7 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM totp_factor WHERE instance = $1 AND user_id = $2",
     "DELETE FROM webauthn_factor WHERE instance = $1 AND user_id = $2",
     "DELETE FROM webauthn_link WHERE instance = $1 AND user_id = $2",
+    "DELETE FROM user_password WHERE instance = $1 AND user_id = $2",
     "DELETE FROM username WHERE instance = $1 AND user_id = $2",
     "DELETE FROM idp_link WHERE instance = $1 AND user_id = $2",
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
@@ -419,7 +434,7 @@ fn otp_row([instance, user]: [Value; 2], factor: &OtpFactor) -> Statement {
     )
 }
 
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
@@ -430,7 +445,7 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn channel_name(channel: Channel) -> &'static str {
+pub(super) fn channel_name(channel: Channel) -> &'static str {
     match channel {
         Channel::Sms => "sms",
         Channel::Email => "email",
@@ -489,6 +504,13 @@ pub(super) async fn by_ids(
         let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(2)?), webauthn::link(row)?));
         let all = of_many(snapshot, webauthn::LINKS_OF_MANY, "user_id", whose, each).await?;
         hand_out(&mut people, all, |person, link| person.webauthn_link = Some(link));
+    }
+    if parts & part::PASSWORD != 0 {
+        let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(5)?), password::both(row)?));
+        let all = of_many(snapshot, password::OF_MANY, "user_id", whose, each).await?;
+        hand_out(&mut people, all, |person, (password, reset)| {
+            (person.password, person.password_reset) = (password, reset);
+        });
     }
     for (_, person) in people.values_mut() {
         in_order(person);
@@ -553,6 +575,14 @@ fn in_order(person: &mut Person) {
     person.memberships.sort_by_key(|m| scope_name(&m.scope));
 }
 
+pub(super) fn channel_of(column: &'static str, name: &str) -> Result<Channel> {
+    match name {
+        "sms" => Ok(Channel::Sms),
+        "email" => Ok(Channel::Email),
+        _ => Err(Error::corrupt(column, "unknown channel")),
+    }
+}
+
 /// A user's row; the last number says which further tables hold something of the user.
 fn profile(row: &Row<'_>) -> Result<(Head, Option<Person>, i64)> {
     let head = Head {
@@ -597,16 +627,12 @@ fn contact(row: &Row<'_>, channel: Channel, column: usize) -> Result<Option<Cont
     }))
 }
 
-fn issued_code(text: &str) -> Result<IssuedCode> {
+pub(super) fn issued_code(text: &str) -> Result<IssuedCode> {
     serde_json::from_str(text).map_err(|e| Error::corrupt("a code column", e))
 }
 
 fn otp_factor(row: &Row<'_>) -> Result<OtpFactor> {
-    let channel = match row.text(1)? {
-        "sms" => Channel::Sms,
-        "email" => Channel::Email,
-        _ => return Err(Error::corrupt("otp_factor.channel", "unknown channel")),
-    };
+    let channel = channel_of("otp_factor.channel", row.text(1)?)?;
     let own = row
         .opt_text(2)?
         .map(|text| Destination::from_trusted(channel, text));

@@ -6,7 +6,7 @@ use domain::{
     code::{Digest, GuessBudget},
     user::{
         Challenge, Channel, Command, Credential, Destination, EmailAddress, Event, ExternalUser, FactorName, LinkAttempt,
-        NameScope, NamedCredential, NewWebauthn, Proof, PublicKey, SealedSecret, TotpAttempt, User, Username,
+        NameScope, NamedCredential, NewPassword, NewWebauthn, PasswordAttempt, PasswordProof, Proof, PublicKey, SealedSecret, TotpAttempt, User, Username,
     },
 };
 use store::{Param, Statement, Store, read};
@@ -245,13 +245,33 @@ fn verify_key(id: FactorId, credential: &str) -> Command {
     }
 }
 
+fn some_entry(dice: &SeededEntropy, user: &User) -> PasswordAttempt {
+    let current = user.person().and_then(|p| p.password.as_ref());
+    PasswordAttempt {
+        against: current.map(|p| p.hash.clone()),
+        matched: dice.below(2) == 0,
+        budget: GuessBudget::default(),
+    }
+}
+
+/// Sets a password with one proof or another.
+fn some_password(dice: &SeededEntropy, n: usize, user: &User) -> Command {
+    let new = NewPassword { hash: SealedSecret::new(&format!("hash {n}")), change_required: dice.below(2) == 0 };
+    let proof = match dice.below(3) {
+        0 => PasswordProof::Role,
+        1 => PasswordProof::Current(some_entry(dice, user)),
+        _ => PasswordProof::Code(attempt(u8::try_from(dice.below(2) + 1).unwrap())),
+    };
+    Command::SetPassword { new, proof }
+}
+
 /// Anything that can be asked of a user, drawn with the dice.
 fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
     let fresh = FactorId::from_trusted(&format!("factor-{n}"));
     let factor = some_factor(dice, user).unwrap_or_else(|| fresh.clone());
     let token = TokenId::from_trusted(&format!("token-{n}"));
     let some_attempt = attempt(u8::try_from(dice.below(2) + 1).unwrap());
-    match dice.below(35) {
+    match dice.below(39) {
         0 | 1 => create(),
         2 => Command::SetData(data(&format!("{n}"))),
         3 => Command::Deactivate,
@@ -278,6 +298,9 @@ fn some_command(dice: &SeededEntropy, n: usize, user: &User) -> Command {
         30 => Command::IssueWebauthnLink { id: CodeId::from_trusted(&format!("link-{n}")), code: code(2) },
         31 | 32 => some_registration(dice, fresh, user),
         33 => some_key(dice, n, user),
+        34 | 35 => some_password(dice, n, user),
+        36 => Command::ResetPassword { code: code(2), via: [None, Some(Channel::Sms), Some(Channel::Email)][dice.below(3)] },
+        37 => Command::CheckPassword { attempt: some_entry(dice, user), rehashed: (dice.below(2) == 0).then(|| SealedSecret::new(&format!("again {n}"))) },
         _ => Command::AddToken { id: token, digest: Digest([3; 32]), expires: Timestamp(i64::MAX), existing: 0 },
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use domain::{
     base::{InstanceId, OrgId, SchemaId, Timestamp, UserId, UsernameId},
     user::{
-        Channel, Command, Destination, EmailAddress, Kind, NameScope, Person, Proof, SchemaRef, User, UserState, Username,
+        Channel, Command, Destination, EmailAddress, Kind, NameScope, NewPassword, PasswordProof, Person, Proof, SchemaRef, SealedSecret, User, UserState, Username,
     },
     user_schema::{self, TypeName, UserSchema},
 };
@@ -107,6 +107,13 @@ fn details(n: usize, dice: &SeededEntropy) -> Vec<Command> {
     }
     if dice.below(8) == 0 {
         commands.push(Command::RemoveContact(Channel::Sms));
+    }
+    if n.is_multiple_of(3) {
+        let new = NewPassword { hash: SealedSecret::new(&format!("hash {n}")), change_required: n.is_multiple_of(2) };
+        commands.push(Command::SetPassword { new, proof: PasswordProof::Role });
+    }
+    if n.is_multiple_of(5) {
+        commands.push(Command::ResetPassword { code: code(2), via: None });
     }
     commands
 }

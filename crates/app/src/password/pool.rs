@@ -1,0 +1,179 @@
+//! Where passwords are hashed and compared: on a bounded number of threads, with a bounded queue that nobody waits in for
+//! longer than a deadline. Whoever finds no place hears so at once, and everything else goes on meanwhile.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use domain::base::{Span, Timestamp};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use crate::error::Error;
+
+/// The measures of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// Passwords at work at the same time; each takes a core, and up to 128 MiB for a hash made elsewhere.
+    pub threads: usize,
+    /// Passwords that may wait for a thread.
+    pub queue: usize,
+    /// How long one waits at most.
+    pub wait: Duration,
+}
+
+impl Default for PoolOptions {
+    /// A thread per core, and a queue that they work off well within its deadline.
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(2, Into::into),
+            queue: 64,
+            wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// The pool.
+pub struct PasswordPool {
+    threads: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl fmt::Debug for PasswordPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordPool")
+            .field("threads", &self.threads.available_permits())
+            .field("places", &self.places.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the pool did not do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// No place, or no thread in time; try again after this long.
+    Busy(Span),
+    /// The work itself broke.
+    Broken,
+}
+
+impl Undone {
+    pub(crate) fn at(self, now: Timestamp) -> Error {
+        match self {
+            Self::Busy(wait) => Error::PasswordsBusy(now + wait),
+            Self::Broken => Error::Hashing,
+        }
+    }
+}
+
+impl PasswordPool {
+    /// A pool of these measures; at least one thread.
+    pub fn new(options: PoolOptions) -> Self {
+        let threads = options.threads.max(1);
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(
+                threads.saturating_add(options.queue).min(Semaphore::MAX_PERMITS),
+            )),
+            wait: options.wait,
+        }
+    }
+
+    /// Runs heavy work. Place and thread go with the work: a caller who gives up frees neither before it is done.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Undone> {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Err(self.busy());
+        };
+        let waited = timeout(self.wait, Arc::clone(&self.threads).acquire_owned()).await;
+        let Ok(Ok(thread)) = waited else {
+            return Err(self.busy());
+        };
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop((thread, place));
+            done
+        });
+        done.await.map_err(|_| Undone::Broken)
+    }
+
+    fn busy(&self) -> Undone {
+        Undone::Busy(Span(i64::try_from(self.wait.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn pool(queue: usize, wait: Duration) -> Arc<PasswordPool> {
+        Arc::new(PasswordPool::new(PoolOptions {
+            threads: 1,
+            queue,
+            wait,
+        }))
+    }
+
+    /// Occupies the only thread until the answer's sender is dropped.
+    async fn occupy(
+        pool: &Arc<PasswordPool>,
+    ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Undone>>) {
+        let (free, until_free) = mpsc::channel::<()>();
+        let (at_work, until_at_work) = tokio::sync::oneshot::channel();
+        let pool = Arc::clone(pool);
+        let job = tokio::spawn(async move {
+            pool.run(move || {
+                _ = at_work.send(());
+                _ = until_free.recv();
+            })
+            .await
+        });
+        until_at_work.await.unwrap();
+        (free, job)
+    }
+
+    #[tokio::test]
+    async fn a_full_pool_says_so_at_once() {
+        let pool = pool(0, Duration::from_hours(1));
+        let (free, job) = occupy(&pool).await;
+        assert_eq!(pool.run(|| ()).await, Err(Undone::Busy(Span::hours(1))));
+        drop(free);
+        assert_eq!(job.await.unwrap(), Ok(()));
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn who_waits_past_the_deadline_is_let_go_and_frees_the_place() {
+        let pool = pool(1, Duration::from_millis(20));
+        let (free, job) = occupy(&pool).await;
+        for _ in 0..3 {
+            assert_eq!(pool.run(|| ()).await, Err(Undone::Busy(Span(20_000))));
+        }
+        drop(free);
+        assert_eq!(job.await.unwrap(), Ok(()));
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_gives_up_frees_nothing_before_the_work_is_done() {
+        let pool = pool(0, Duration::from_hours(1));
+        let (free, job) = occupy(&pool).await;
+        job.abort();
+        assert!(job.await.unwrap_err().is_cancelled());
+        assert!(matches!(pool.run(|| ()).await, Err(Undone::Busy(_))));
+        drop(free);
+    }
+
+    #[tokio::test]
+    async fn work_that_breaks_frees_its_thread() {
+        let pool = pool(0, Duration::from_secs(1));
+        assert_eq!(pool.run(|| assert!(pool_is_broken())).await, Err(Undone::Broken));
+        assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    fn pool_is_broken() -> bool {
+        false
+    }
+}
