@@ -3,6 +3,7 @@
 //! have, so one text serves both generations of prost and tonic.
 
 pub mod auth_v1;
+pub mod password;
 pub mod schema;
 pub mod security_key;
 pub mod user;

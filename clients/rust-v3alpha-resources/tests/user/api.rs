@@ -7,9 +7,13 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use zitadel::api::zitadel::object::v3alpha::{Organization, OwnerType, organization};
 use zitadel::api::zitadel::resources::object::v3alpha::{Details, SearchQuery, TextFilterMethod};
+pub use zitadel::api::zitadel::resources::user::v3alpha::request_password_reset_request::Medium as ResetMedium;
 pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_email_code_request::Verification as ResendEmail;
 pub use zitadel::api::zitadel::resources::user::v3alpha::resend_contact_phone_code_request::Verification as ResendPhone;
 pub use zitadel::api::zitadel::resources::user::v3alpha::set_email::Verification as EmailMode;
+pub use zitadel::api::zitadel::resources::user::v3alpha::set_password::{
+    Type as NewPassword, Verification as PasswordProof,
+};
 pub use zitadel::api::zitadel::resources::user::v3alpha::set_phone::Verification as PhoneMode;
 use zitadel::api::zitadel::resources::user::v3alpha::zitadel_users_client::ZitadelUsersClient;
 pub use zitadel::api::zitadel::resources::user::v3alpha::*;
@@ -583,6 +587,41 @@ impl Api {
         let answer = self.client.remove_idp_authenticator(request).await?;
         self.filled(answer.into_inner().details, user);
         Ok(())
+    }
+
+    /// Sets a password or the hash of one.
+    pub async fn set_password(
+        &mut self,
+        user: &str,
+        new: NewPassword,
+        proof: Option<PasswordProof>,
+    ) -> Result<(), Status> {
+        let request = SetPasswordRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            new_password: Some(SetPassword {
+                change_required: false,
+                r#type: Some(new),
+                verification: proof,
+            }),
+        };
+        let answer = self.client.set_password(request).await?;
+        self.filled(answer.into_inner().details, user);
+        Ok(())
+    }
+
+    /// Has a code made that resets the password.
+    pub async fn reset_password(&mut self, user: &str, medium: ResetMedium) -> Result<Code, Status> {
+        let request = RequestPasswordResetRequest {
+            instance: None,
+            organization: None,
+            id: user.to_owned(),
+            medium: Some(medium),
+        };
+        let answer = self.client.request_password_reset(request).await?.into_inner();
+        self.filled(answer.details, user);
+        Ok(answer.verification_code)
     }
 
     /// Begins a sign-in at a provider; answers where to send the person.
