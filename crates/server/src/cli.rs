@@ -51,6 +51,15 @@ pub enum Command {
   merlon token --user 289201938475610114
   TOKEN=$(merlon token --user 289201938475610114 --expires 1h)")]
     Token(Token),
+    /// Create users from a file, one JSON object a line
+    ///
+    /// Each line is what `POST /resources/v3alpha/users` takes. The users are created by the running server as its automation
+    /// user; what it refuses is said with the number of the line. The exit code is 1 when something was refused or left over.
+    #[command(after_help = "Examples:
+  merlon import users.jsonl
+  merlon import --org 289201938475610114 --rejected again.jsonl users.jsonl
+  zcat users.jsonl.gz | merlon import --skip-existing -")]
+    Import(Import),
     /// Check data directory, clock, port, master key, database and providers
     ///
     /// Each check is one line: ok, warn or fail, what was looked at, and what to do. The exit code is 1 when one failed.
@@ -113,4 +122,30 @@ pub struct Token {
     /// How long it is valid: 12h, 30d
     #[arg(long, value_name = "TIME", default_value = "30d")]
     pub expires: String,
+}
+
+/// `merlon import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Where.
+    #[command(flatten)]
+    pub place: Place,
+    /// JSON Lines; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Id of the organization that will own the users [default: that of the automation user]
+    #[arg(long, value_name = "ID")]
+    pub org: Option<String>,
+    /// Writes lines that were refused here, as they were
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+    /// Lines of users whose `userId` is there already count as done
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// First line to take, to go on where an import stopped
+    #[arg(long, value_name = "LINE", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub from: u64,
+    /// Requests in flight
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub connections: u16,
 }

@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
 use zeroize::Zeroizing;
 
 use crate::data_dir::{RunInfo, TOKEN_FILE, running};
@@ -120,6 +121,15 @@ impl Client {
         body: Option<&Value>,
         time: Duration,
     ) -> anyhow::Result<Answer> {
+        let bytes = Bytes::from(body.map(ToString::to_string).unwrap_or_default());
+        let exchange = async { self.line().await?.send(self.request(method, path, bytes)?).await };
+        timeout(time, exchange)
+            .await
+            .map_err(|_| anyhow!("{} gave no answer in time", self.address))?
+    }
+
+    /// A request as the automation user, with a JSON body.
+    pub fn request(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -127,52 +137,62 @@ impl Client {
         if let Some(Token(token)) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.as_str()));
         }
-        let bytes = body.map(ToString::to_string).unwrap_or_default();
-        let request = request
+        Ok(request
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(bytes)))?;
-        timeout(time, self.exchange(request))
-            .await
-            .map_err(|_| anyhow!("{} gave no answer in time", self.address))?
+            .body(Full::new(body))?)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+    /// Opens a connection, for one request after another.
+    pub async fn line(&self) -> anyhow::Result<Line> {
         let stream = TcpStream::connect(self.address).await;
         let stream = stream.with_context(|| format!("cannot reach the server at {}", self.address))?;
+        stream.set_nodelay(true)?;
         match &self.certificate {
-            None => exchange(TokioIo::new(stream), request).await,
+            None => Line::over(TokioIo::new(stream)).await,
             Some(path) => {
                 let name = ServerName::IpAddress(self.address.ip().into());
                 let stream = connector(path)?.connect(name, stream).await?;
-                exchange(TokioIo::new(stream), request).await
+                Line::over(TokioIo::new(stream)).await
             }
         }
     }
 }
 
-async fn exchange(
-    io: impl Read + Write + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
-) -> anyhow::Result<Answer> {
-    let (mut sender, connection) = http1::handshake(io).await?;
-    let driver = tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let date = response
-        .headers()
-        .get(DATE)
-        .and_then(|date| date.to_str().ok())
-        .map(ToOwned::to_owned);
-    let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    driver.abort();
-    let body = body
-        .map_err(|error| anyhow!("the answer broke off: {error}"))?
-        .to_bytes();
-    Ok(Answer {
-        status,
-        date,
-        body: serde_json::from_slice(&body).unwrap_or_default(),
-    })
+/// A connection to the server; closed when dropped.
+#[derive(Debug)]
+pub struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: AbortOnDropHandle<hyper::Result<()>>,
+}
+
+impl Line {
+    async fn over(io: impl Read + Write + Unpin + Send + 'static) -> anyhow::Result<Self> {
+        let (sender, connection) = http1::handshake(io).await?;
+        let driver = AbortOnDropHandle::new(tokio::spawn(connection));
+        Ok(Self { sender, driver })
+    }
+
+    /// Sends a request and waits for the answer.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        anyhow::ensure!(!self.driver.is_finished(), "the server closed the connection");
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let date = response
+            .headers()
+            .get(DATE)
+            .and_then(|date| date.to_str().ok())
+            .map(ToOwned::to_owned);
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body
+            .map_err(|error| anyhow!("the answer broke off: {error}"))?
+            .to_bytes();
+        Ok(Answer {
+            status,
+            date,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        })
+    }
 }
 
 /// "Every address" is no place to connect to; the machine itself is among them.

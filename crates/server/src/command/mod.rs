@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod doctor;
+mod import;
 mod inbox;
 mod start;
 mod token;
@@ -17,6 +18,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Start(args) => start::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,
         Command::Token(args) => token::run(args).await,
+        Command::Import(args) => import::run(args).await,
         Command::Doctor(place) => doctor::run(place).await,
         Command::ConfigReference => {
             output::text(&reference());

@@ -257,3 +257,139 @@ fn help_teaches_by_example() {
         );
     }
 }
+
+/// Runs an import over a file of these lines.
+fn import(home: &Path, lines: &[String], arguments: &[&str]) -> Output {
+    fs::write(home.join("users.jsonl"), lines.join("\n")).unwrap();
+    let mut command = merlon(home);
+    command.args(["import", "--data", "data"]).args(arguments);
+    command.arg("users.jsonl").output().unwrap()
+}
+
+fn totals(home: &Path) -> u64 {
+    let token = fs::read_to_string(home.join("data/automation.pat")).unwrap();
+    let run: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.join("data/server.json")).unwrap()).unwrap();
+    let mut stream = TcpStream::connect(run["address"].as_str().unwrap()).unwrap();
+    write!(
+        stream,
+        "POST /resources/v3alpha/users/_search HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]",
+        token.trim()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body: serde_json::Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    body["details"]["totalResult"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn users_are_imported_refused_lines_are_kept_and_told() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let nobody = import(dir, &[], &[]);
+    assert!(!nobody.status.success() && text(&nobody).contains("no server runs on"));
+    let _server = Started::new(dir);
+    let before = totals(dir);
+    let line = |n: u64| {
+        format!(
+            r#"{{"userId": "imported-{n}", "contact": {{"email": {{"address": "u{n}@example.com", "isVerified": true}}}}}}"#
+        )
+    };
+    let mut lines: Vec<String> = (1..=300).map(line).collect();
+    lines[9] =
+        r#"{"userId": "x", "contact": {"email": {"address": "secret at example", "isVerified": true}}}"#
+            .to_owned();
+    lines[19] = "not JSON, but secret".to_owned();
+    lines[29] = String::new();
+    let done = import(dir, &lines, &["--rejected", "again.jsonl", "--connections", "7"]);
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("297 users created in ") && said.contains("2 lines refused"),
+        "{said}"
+    );
+    assert!(
+        said.contains("line 10: ") && said.contains("line 20: ") && !said.contains("secret"),
+        "{said}"
+    );
+    assert_eq!(totals(dir), before + 297);
+    let kept = fs::read_to_string(dir.join("again.jsonl")).unwrap();
+    let mut kept: Vec<&str> = kept.lines().collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [lines[19].as_str(), lines[9].as_str()]);
+    let mode = fs::metadata(dir.join("again.jsonl"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let taken = import(dir, &lines, &["--rejected", "again.jsonl"]);
+    assert!(
+        text(&taken).contains("it must not be there yet"),
+        "{}",
+        text(&taken)
+    );
+    let again = import(dir, &lines, &[]);
+    assert!(
+        text(&again).contains("0 users created") && text(&again).contains("299 lines refused"),
+        "{}",
+        text(&again)
+    );
+    assert!(
+        text(&again).contains("more lines were refused"),
+        "{}",
+        text(&again)
+    );
+    lines.extend((301..=310).map(line));
+    let rest = import(dir, &lines, &["--from", "290", "--skip-existing"]);
+    let said = text(&rest);
+    assert!(
+        rest.status.success() && said.contains("10 users created") && said.contains("11 were there already"),
+        "{said}"
+    );
+    assert_eq!(totals(dir), before + 307);
+    let long = import(dir, &["x".repeat(1_100_000)], &[]);
+    assert!(
+        !long.status.success() && text(&long).contains("line 1 is longer than"),
+        "{}",
+        text(&long)
+    );
+}
+
+#[test]
+fn an_import_whose_server_ends_says_where_to_go_on() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let server = Started::new(dir);
+    let mut child = merlon(dir)
+        .args(["import", "--data", "data", "--connections", "3", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for n in 1..=50 {
+        writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
+    }
+    input.flush().unwrap();
+    let arrived = (0..20_000).any(|_| totals(dir) >= 20);
+    assert!(arrived, "the first lines are imported while more are awaited");
+    drop(server);
+    // A server that is gone ends the reading sooner or later.
+    for n in 51..=100_000 {
+        if writeln!(input, r#"{{"userId": "imported-{n}"}}"#).is_err() {
+            break;
+        }
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("no answer came for these lines") && said.contains("go on with --from "),
+        "{said}"
+    );
+}
