@@ -97,6 +97,18 @@ struct MyDetails {
     resource_owner: String,
 }
 
+#[derive(Deserialize)]
+struct Found {
+    details: FoundDetails,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundDetails {
+    #[serde(default)]
+    total_result: String,
+}
+
 const SERVICE: &str = "/zitadel.resources.user.v3alpha.ZITADELUsers";
 
 /// gRPC streams of one connection: as many connections as streams on each, as near as that goes.
@@ -212,6 +224,22 @@ impl Line {
                 answer.map(|_: wire::GetUserResponse| ())
             }
         }
+    }
+}
+
+impl Line {
+    /// Searches users with these filters; answers how many there are.
+    pub(crate) async fn search(&mut self, filters: &str) -> anyhow::Result<u64> {
+        let Self::Json(http) = self else {
+            anyhow::bail!("users are searched over JSON");
+        };
+        http.prepare(
+            "POST",
+            format_args!("/resources/v3alpha/users/_search"),
+            format_args!("{filters}"),
+        );
+        let found: Found = serde_json::from_slice(http.send().await?).context("reading what was found")?;
+        Ok(found.details.total_result.parse()?)
     }
 }
 

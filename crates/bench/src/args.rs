@@ -49,6 +49,12 @@ pub(crate) enum Part {
         /// Where it listens.
         listen: SocketAddr,
     },
+    /// How everything changes as users become more
+    Growth {
+        /// Numbers of users, smallest first
+        #[arg(long, value_delimiter = ',', value_name = "N", default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
+        sizes: Vec<usize>,
+    },
 }
 
 /// A part of the measurement.
@@ -119,6 +125,11 @@ impl Plan {
         }
         if args.connections.iter().any(|n| !(1..=MOST_WIDE).contains(n)) {
             bail!("--connections takes numbers from 1 to {MOST_WIDE}");
+        }
+        if let Some(Part::Growth { sizes }) = &args.part
+            && !(sizes.is_sorted_by(|a, b| a < b) && sizes.first().is_some_and(|first| *first > 0))
+        {
+            bail!("--sizes takes numbers above 0, smallest first");
         }
         let subjects = if args.only.is_empty() {
             Subject::ALL.to_vec()

@@ -6,6 +6,7 @@ mod args;
 mod drive;
 mod floor;
 mod goal;
+mod growth;
 mod grpc;
 mod http1;
 mod ledger;
@@ -29,6 +30,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan::of(&args)?;
+    if let Some(Part::Growth { sizes }) = &args.part {
+        let sizes = if plan.smoke { &[20, 60][..] } else { sizes };
+        let text = growth::text(&growth::measure(&plan, sizes).await?);
+        std::io::stdout().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let smoke = plan.smoke;
     let (ledger, once) = run::run(plan).await?;
     let goals = if smoke {

@@ -68,7 +68,7 @@ impl People {
     /// The next user to read.
     pub(crate) fn reader(&self) -> &Arc<str> {
         let n = self.next_read.fetch_add(1, Ordering::Relaxed);
-        &self.readers[n.wrapping_mul(JUMP) % self.readers.len()]
+        &self.readers[jump(n, self.readers.len())]
     }
 
     /// The next user to get a factor, and its number; nothing when all have enough.
@@ -76,8 +76,13 @@ impl People {
         let n = self.next_slot.fetch_add(1, Ordering::Relaxed);
         let fits = n < self.targets.len() * FACTORS;
         let number = u64::try_from(n % NUMBERS).unwrap_or(0);
-        fits.then(|| (&self.targets[n.wrapping_mul(JUMP) % self.targets.len()], number))
+        fits.then(|| (&self.targets[jump(n, self.targets.len())], number))
     }
+}
+
+/// The `n`th of `many` in an order that jumps over all of them.
+pub(crate) const fn jump(n: usize, many: usize) -> usize {
+    n.wrapping_mul(JUMP) % many
 }
 
 /// Creates so many users.

@@ -80,7 +80,8 @@ fn test() -> Result<()> {
     })?;
     step("browser", || run(Command::new("bash").arg("clients/browser.sh")))?;
     step("benchmark smoke", || {
-        cargo(&["run", "--locked", "--package", "bench", "--", "--smoke"])
+        cargo(&["run", "--locked", "--package", "bench", "--", "--smoke"])?;
+        cargo(&["run", "--locked", "--package", "bench", "--", "--smoke", "growth"])
     })
 }
 
