@@ -15,6 +15,7 @@ mod world;
 
 mod deadline;
 mod errors;
+mod forgotten;
 mod harm;
 mod infrastructure;
 mod intent;

@@ -198,12 +198,7 @@ impl World {
 
     /// All files of the store as text, whatever they hold.
     pub(crate) fn raw(&self) -> String {
-        let files = std::fs::read_dir(self.directory.path().join("data")).expect("a directory");
-        let files = files
-            .map(|file| file.expect("a file").path())
-            .filter(|path| path.is_file());
-        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-        files.map(read).collect()
+        raw(&self.directory)
     }
 
     /// The one text that a query answers.
@@ -246,10 +241,25 @@ impl World {
 
     /// Stops the server, after the promise that the read models say what the log says.
     pub(crate) async fn end(self) {
+        self.leave().await;
+    }
+
+    /// The same; answers what is left in the files then.
+    pub(crate) async fn leave(self) -> String {
         let differing = store::rebuild_matches(&self.ctx().store).await.expect("a store");
         assert_eq!(differing, Vec::<String>::new(), "read models differ from the log");
         self.running.shutdown().await;
+        raw(&self.directory)
     }
+}
+
+fn raw(directory: &TempDir) -> String {
+    let files = std::fs::read_dir(directory.path().join("data")).expect("a directory");
+    let files = files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.is_file());
+    let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+    files.map(read).collect()
 }
 
 async fn found_org(ctx: &Ctx, running: &Running, domain: &str) -> OrgId {
