@@ -1,8 +1,7 @@
 //! What each RPC asks of its caller, as one table that is as long as the contract.
 //!
 //! The permission of the method is asked by the gate and is part of the contract. The permission on the resource is
-//! asked by the use case, on the organization that owns the thing; rows of RPCs that are not served yet say what will
-//! be asked.
+//! asked by the use case, on the organization that owns the thing.
 
 mod table;
 

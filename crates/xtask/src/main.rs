@@ -96,18 +96,26 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(&format!("== {name}: {:.1} s\n", start.elapsed().as_secs_f64()))
 }
 
+/// The pages that programs write, and the arguments for cargo that have them written.
+const PAGES: [(&str, &[&str]); 2] = [
+    (
+        "docs/configuration.md",
+        &["--package", "server", "--", "config-reference"],
+    ),
+    ("docs/rpcs.md", &["--package", "api", "--example", "rpcs"]),
+];
+
 fn docs() -> Result<()> {
-    let reference = output(
-        Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into())).args([
-            "run",
-            "--quiet",
-            "--package",
-            "server",
-            "--",
-            "config-reference",
-        ]),
-    )?;
-    std::fs::write(root().join("docs/configuration.md"), reference).context("writing docs/configuration.md")
+    for (page, program) in PAGES {
+        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let text = output(
+            Command::new(cargo)
+                .args(["run", "--quiet", "--locked"])
+                .args(program),
+        )?;
+        std::fs::write(root().join(page), text).with_context(|| format!("writing {page}"))?;
+    }
+    Ok(())
 }
 
 /// Generated pages are checked in; writing them anew must change nothing.

@@ -13,6 +13,7 @@ use crate::rpc::{Code, Input, MethodInfo, Params, Segment, Service};
 struct Nobody;
 
 impl crate::merlon::inbox::v1::InboxService<()> for Nobody {}
+impl crate::zitadel::admin::v1::AdminService<()> for Nobody {}
 impl crate::zitadel::auth::v1::AuthService<()> for Nobody {}
 impl crate::zitadel::resources::user::v3alpha::ZitadelUsers<()> for Nobody {}
 impl crate::zitadel::resources::userschema::v3alpha::ZitadelUserSchemas<()> for Nobody {}
@@ -23,6 +24,7 @@ impl crate::zitadel::user::v3alpha::UserService<()> for Nobody {}
 fn services() -> Vec<Service<()>> {
     vec![
         crate::merlon::inbox::v1::inbox_service(Nobody),
+        crate::zitadel::admin::v1::admin_service(Nobody),
         crate::zitadel::auth::v1::auth_service(Nobody),
         crate::zitadel::resources::user::v3alpha::zitadel_users(Nobody),
         crate::zitadel::resources::userschema::v3alpha::zitadel_user_schemas(Nobody),
@@ -71,7 +73,13 @@ fn answer(service: &Service<()>, info: &'static MethodInfo, input: Input<'_>) ->
 fn damaged_input_is_refused_and_never_fatal() {
     let pool = DescriptorPool::decode(crate::DESCRIPTOR_SET).expect("descriptors");
     let mut dice = Dice(7);
-    for service in services() {
+    let services = services();
+    let tried = services
+        .iter()
+        .map(|service| service.methods().count())
+        .sum::<usize>();
+    assert_eq!(tried, crate::rpc::METHODS.len(), "a service is not tried");
+    for service in services {
         for info in service.methods() {
             let message = pool.get_message_by_name(info.input).expect("a message");
             for round in 0..24 {
