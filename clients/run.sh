@@ -4,6 +4,8 @@
 #
 #   MERLON_BIN                 the server to test; by default it is built from this checkout
 #   MERLON_CLIENTS_TARGET_DIR  where the Rust clients are built
+#   SLAPD                      the directory server of OpenLDAP; by default that of the system, and where there is none and this
+#                              runs as root with apt, it is installed
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,6 +17,20 @@ if [ -z "${MERLON_BIN:-}" ]; then
     MERLON_BIN=$target/debug/merlon
 fi
 MERLON_BIN=$(realpath "$MERLON_BIN")
+
+SLAPD=${SLAPD:-$(PATH=$PATH:/usr/sbin:/usr/local/libexec command -v slapd || true)}
+if [ -z "$SLAPD" ]; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "no directory server: install slapd of OpenLDAP, or set SLAPD" >&2
+        exit 1
+    fi
+    # The tests start it with settings of their own: nothing is configured, so that nothing begins to listen.
+    apt-get update -qq
+    echo "slapd slapd/no_configuration boolean true" | debconf-set-selections
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slapd
+    SLAPD=/usr/sbin/slapd
+fi
+export SLAPD
 
 work=$(mktemp -d)
 server=

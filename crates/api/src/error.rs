@@ -241,6 +241,9 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
         Error::IdpRefused(refusal) => idp_refused(op, *refusal),
         Error::IntentRefused(refusal) => intent_refused(*refusal),
         Error::IdpFailed(failure) => idp_failed(*failure),
+        Error::IdpResting(until) => {
+            Answer::new(Code::ResourceExhausted, "MERLON-w8Gb5JtD", Text::IdpResting).until(*until, now)
+        }
         Error::NoProvider(channel) => no_provider(*channel),
         Error::SendLimit(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
@@ -249,9 +252,6 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Answer::new(Code::ResourceExhausted, "MERLON-F2xN6bLc", Text::PasswordsBusy).until(*until, now)
         }
         Error::Hashing => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
-        Error::NotServed(what) => {
-            Answer::new(Code::Unimplemented, "MERLON-tY5w0Kzd", Text::NotServed).with("what", what)
-        }
         Error::Store(failure) => unavailable(failure),
     }
 }
@@ -463,7 +463,10 @@ fn intent_refused(refusal: idp_intent::Refusal) -> Answer {
 fn idp_failed(failure: Failure) -> Answer {
     match failure {
         Failure::Unreachable => Answer::new(Code::Unavailable, "MERLON-p3Xr8WnC", Text::IdpUnreachable),
-        Failure::Denied | Failure::Refused | Failure::Untrusted | Failure::Nameless | Failure::Gone => {
+        Failure::Denied => Answer::new(Code::InvalidArgument, "MERLON-x9Fk2TqJ", Text::IdpCredentials),
+        Failure::Refused => Answer::new(Code::FailedPrecondition, "MERLON-y3Hc7PvS", Text::IdpRefused),
+        Failure::Nameless => Answer::new(Code::FailedPrecondition, "MERLON-z8Mr4CwB", Text::IdpNameless),
+        Failure::Untrusted | Failure::Gone => {
             Answer::new(Code::FailedPrecondition, "MERLON-r4Yt6MbF", Text::IdpUntrusted)
         }
     }

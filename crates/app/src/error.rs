@@ -179,6 +179,9 @@ pub enum Error {
     /// The identity provider was of no use.
     #[error("the identity provider was of no use: {0:?}")]
     IdpFailed(idp_intent::Failure),
+    /// Too many wrong passwords for a name at a directory; from then on it is asked again.
+    #[error("too many wrong passwords")]
+    IdpResting(Timestamp),
     /// Nothing can be sent over this channel: no provider is configured.
     #[error("no provider for this channel")]
     NoProvider(Channel),
@@ -191,9 +194,6 @@ pub enum Error {
     /// A password could not be hashed.
     #[error("hashing a password failed")]
     Hashing,
-    /// Not served by this version; names what.
-    #[error("{0} is not served")]
-    NotServed(&'static str),
     /// The store failed, or is too busy.
     #[error(transparent)]
     Store(#[from] store::Error),

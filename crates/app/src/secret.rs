@@ -9,7 +9,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    base::{InstanceId, IntentId, TokenId, UserId},
+    base::{IdpId, InstanceId, IntentId, TokenId, UserId},
     code::Digest,
     user::Destination,
 };
@@ -179,6 +179,11 @@ impl Keys {
             intent.as_str(),
             secret.reveal(),
         ]))
+    }
+
+    /// Keyed hash of a name at a directory, in the form that counts: what guesses there are counted against.
+    pub fn directory_subject(&self, instance: &InstanceId, idp: &IdpId, name: &str) -> Subject {
+        Subject(self.hash(&["directory", instance.as_str(), idp.as_str(), name]))
     }
 
     /// Keyed hash of a user: what sends are counted against.

@@ -1,9 +1,10 @@
-//! Speaks to identity providers: OpenID Connect and OAuth 2, and the address that people come back to. What is believed of
+//! Speaks to identity providers: OpenID Connect, OAuth 2 and LDAP, and the address that people come back to. What is believed of
 //! them is decided here; what follows from it is not.
 
 mod callback;
 mod discovery;
 mod id_token;
+mod ldap;
 mod oauth;
 mod outside;
 
@@ -11,14 +12,17 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use app::{
     Clock,
-    idp::elsewhere::{Answer, Ask, CameBack, Elsewhere, Identity},
+    idp::elsewhere::{Answer, Ask, CameBack, Credentials, Elsewhere, Identity, Unbound},
     secret::Secret,
 };
-use domain::{idp::Settings, idp_intent::Failure};
+use domain::{
+    idp::{LdapSettings, Settings},
+    idp_intent::Failure,
+};
 
 pub use callback::routes;
 
-use crate::{discovery::Discoveries, outside::Outside};
+use crate::{discovery::Discoveries, ldap::Directories, outside::Outside};
 
 /// How providers may be reached.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,7 @@ pub struct FederationSettings {
 pub struct Federation {
     outside: Outside,
     discoveries: Discoveries,
+    directories: Directories,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,6 +53,7 @@ impl Federation {
         Ok(Self {
             outside: Outside::new(settings)?,
             discoveries: Discoveries::default(),
+            directories: Directories::new(settings),
             clock,
         })
     }
@@ -83,6 +89,15 @@ impl Federation {
 impl Elsewhere for Federation {
     fn sign_in_page<'a>(&'a self, settings: &'a Settings, ask: &'a Ask<'a>) -> Answer<'a, String> {
         Box::pin(self.page(settings, ask))
+    }
+
+    fn bind<'a>(
+        &'a self,
+        settings: &'a LdapSettings,
+        secret: &'a Secret,
+        credentials: &'a Credentials<'a>,
+    ) -> Answer<'a, Identity, Unbound> {
+        Box::pin(self.directories.person(settings, secret, credentials))
     }
 
     fn identify<'a>(

@@ -1,7 +1,7 @@
 //! The authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636), and what OpenID Connect adds to it.
 
 use app::{
-    idp::elsewhere::{Ask, CameBack, Identity},
+    idp::elsewhere::{Access, Ask, CameBack, Identity},
     secret::Secret,
 };
 use aws_lc_rs::digest::{SHA256, digest};
@@ -173,8 +173,10 @@ fn identity(information: Map<String, Value>, attribute: &str, tokens: Tokens) ->
     Ok(Identity {
         user,
         information,
-        access_token: tokens.access_token.reveal().to_owned(),
-        id_token: tokens.id_token,
+        access: Access::Oauth {
+            access_token: tokens.access_token.reveal().to_owned(),
+            id_token: tokens.id_token,
+        },
     })
 }
 

@@ -111,7 +111,11 @@ fn read<T: DeserializeOwned>(body: &[u8], url: &Url) -> Result<T, Failure> {
 
 /// Operators find the host and the reason in the log, nothing of what was sent or answered.
 fn refused(url: &Url, why: &'static str) -> Failure {
-    let host = url.host_str().unwrap_or_default();
+    useless(url.host_str().unwrap_or_default(), why)
+}
+
+/// The same for whatever names a provider and nobody else.
+pub(crate) fn useless(host: &str, why: &'static str) -> Failure {
     tracing::warn!(host, why, "an identity provider was of no use");
     Failure::Unreachable
 }

@@ -11,6 +11,7 @@ use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
+use tokio::net::TcpStream;
 
 /// A resolver that answers public addresses only, unless others are allowed.
 #[derive(Debug)]
@@ -34,21 +35,42 @@ impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                .await?
-                .filter(|address| allow_private || is_public(address.ip()))
-                .collect();
-            if found.is_empty() {
-                return Err(Box::new(Refused) as Box<dyn Error + Send + Sync>);
-            }
+            let found = addresses(name.as_str(), 0, allow_private).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }
 
+/// The allowed ones among the addresses of a host, which is a name or an address itself.
+async fn addresses(
+    host: &str,
+    port: u16,
+    allow_private: bool,
+) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await?
+        .filter(|address| allow_private || is_public(address.ip()))
+        .collect();
+    if found.is_empty() {
+        return Err(Box::new(Refused));
+    }
+    Ok(found)
+}
+
+/// A connection for what is not HTTP: to the first allowed address of a host that takes it. Fails like the resolution or the
+/// last connection, see [`was_refused`]; bounding the time is up to the caller.
+pub async fn connect(
+    host: &str,
+    port: u16,
+    allow_private: bool,
+) -> Result<TcpStream, Box<dyn Error + Send + Sync>> {
+    let found = addresses(host, port, allow_private).await?;
+    Ok(TcpStream::connect(found.as_slice()).await?)
+}
+
 /// Whether the guard above was the reason.
-pub fn was_refused(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+pub fn was_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<Refused>() {
             return true;
@@ -184,5 +206,19 @@ mod tests {
         };
         assert!(resolve(false).await.is_err());
         assert!(resolve(true).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_http_goes_to_allowed_addresses_only() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["localhost", "127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"] {
+            let refused = connect(host, port, false).await.unwrap_err();
+            assert!(was_refused(&*refused), "{host}");
+        }
+        assert!(connect("127.0.0.1", port, true).await.is_ok());
+        drop(listener);
+        let gone = connect("127.0.0.1", port, true).await.unwrap_err();
+        assert!(!was_refused(&*gone));
     }
 }

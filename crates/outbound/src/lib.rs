@@ -1,4 +1,4 @@
-//! Calls to addresses that somebody configured: how the edges speak HTTP to the outside without being led inside.
+//! Calls to addresses that somebody configured: how the edges speak to the outside, mostly HTTP, without being led inside.
 
 mod address;
 
@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 
-pub use address::{may_call, was_refused};
+pub use address::{connect, may_call, was_refused};
 
 /// A client that follows no redirects, uses no proxy, and connects to public addresses only, unless others are allowed.
 /// A URL has to pass [`may_call`] as well, for an address that is written in it is never resolved.

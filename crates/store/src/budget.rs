@@ -53,6 +53,40 @@ pub fn keep_guesses(instance: &InstanceId, user: &UserId, subject: &[u8], budget
     )
 }
 
+/// Spends a guess of a budget that no stream guards. A guard: a budget that changed since it was seen is a conflict.
+pub fn spend_guess(
+    instance: &InstanceId,
+    user: &UserId,
+    subject: &[u8],
+    seen: GuessBudget,
+    now: Timestamp,
+) -> Statement {
+    let spent = seen.after_failure(now);
+    Statement::new(
+        "INSERT INTO guess_budget (instance, user_id, subject, since, failures) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (instance, user_id, subject) DO UPDATE SET since = excluded.since, failures = excluded.failures
+         WHERE guess_budget.since = $6 AND guess_budget.failures = $7",
+        [
+            instance.shared().into(),
+            user.shared().into(),
+            subject.into(),
+            spent.since.into(),
+            i64::from(spent.failures).into(),
+            seen.since.into(),
+            i64::from(seen.failures).into(),
+        ],
+    )
+}
+
+/// Gives a guess back that was none.
+pub fn give_back(instance: &InstanceId, user: &UserId, subject: &[u8]) -> Statement {
+    Statement::new(
+        "UPDATE guess_budget SET failures = failures - 1
+         WHERE instance = $1 AND user_id = $2 AND subject = $3 AND failures > 0",
+        [instance.shared().into(), user.shared().into(), subject.into()],
+    )
+}
+
 /// A send history with the version that it was read at; 0 when there was none.
 #[derive(Clone, Debug, Default)]
 pub struct Sends {

@@ -9,6 +9,7 @@
 )]
 
 mod clock;
+pub mod directory;
 mod entropy;
 mod passkey;
 mod people;

@@ -9,7 +9,7 @@ use app::{
     ctx::Channels,
     delivery,
     id::IdSource,
-    idp::elsewhere::{Answer, Ask, CameBack, Elsewhere, Identity},
+    idp::elsewhere::{Answer, Ask, CameBack, Credentials, Elsewhere, Identity, Unbound},
     message::Message,
     password::{PasswordPool, PoolOptions},
     policy::Policy,
@@ -19,7 +19,7 @@ use app::{
 use domain::{
     access::{Role, Scope},
     base::{OrgId, Span, Timestamp, UserId},
-    idp::Settings,
+    idp::{LdapSettings, Settings},
     idp_intent::Failure,
     org::{self, Org},
     user::{Command, User},
@@ -60,6 +60,20 @@ struct Nowhere;
 impl Elsewhere for Nowhere {
     fn sign_in_page<'a>(&'a self, _: &'a Settings, _: &'a Ask<'a>) -> Answer<'a, String> {
         Box::pin(async { Err(Failure::Unreachable) })
+    }
+
+    fn bind<'a>(
+        &'a self,
+        _: &'a LdapSettings,
+        _: &'a Secret,
+        _: &'a Credentials<'a>,
+    ) -> Answer<'a, Identity, Unbound> {
+        Box::pin(async {
+            Err(Unbound {
+                failure: Failure::Unreachable,
+                guessed: false,
+            })
+        })
     }
 
     fn identify<'a>(&'a self, _: &'a Settings, _: &'a Secret, _: &'a CameBack<'a>) -> Answer<'a, Identity> {

@@ -149,8 +149,13 @@ errors-intent-not-succeeded = Das Ergebnis dieses Vorgangs wurde schon abgefragt
 errors-intent-expired = Das Ergebnis dieses Vorgangs wurde nicht rechtzeitig abgefragt. Beginnen Sie einen anderen.
 errors-intent-content = { $field } passt nicht zum Identitätsanbieter: URLs sind für Anbieter mit eigener Seite, Zugangsdaten für Verzeichnisse.
 errors-intent-return-url = { $field } muss eine vollständige http- oder https-URL auf dem Host dieses Servers oder einem sein, dem seine Konfiguration vertraut.
-errors-idp-unreachable = Der Identitätsanbieter war nicht erreichbar oder antwortete unverständlich. Prüfen Sie seine Einstellungen, und ob private Adressen erlaubt sein müssen.
+errors-idp-unreachable = Der Identitätsanbieter war nicht erreichbar oder antwortete unverständlich. Prüfen Sie seine Einstellungen, und ob private Adressen oder Verbindungen ohne TLS erlaubt sein müssen.
 errors-idp-untrusted = Was der Identitätsanbieter über sich sagt, stimmt nicht. Prüfen Sie seinen Aussteller.
+
+errors-idp-resting = Für diesen Namen wurden innerhalb eines Tages zu viele falsche Passwörter eingegeben. Versuchen Sie es in { wait } wieder.
+errors-idp-credentials = Das Verzeichnis kennt diesen Namen mit diesem Passwort nicht. Prüfen Sie beide.
+errors-idp-refused = Der Identitätsanbieter wies diesen Server ab. Prüfen Sie Namen und Geheimnis, die er dort hat.
+errors-idp-nameless = Der Identitätsanbieter sagte nicht, wer es ist. Prüfen Sie das Attribut mit der Id.
 
 errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
@@ -165,7 +170,6 @@ errors-instance-not-found = Für diesen Host antwortet keine Instanz. Prüfen Si
 errors-auth-header-invalid = Der Header authorization wird nicht verstanden. Senden Sie „Bearer“, ein Leerzeichen und das Token.
 errors-token-invalid = Das Token lässt sich nicht verwenden. Vielleicht ist es vertippt, abgelaufen oder widerrufen, oder sein Benutzer ist inaktiv. Besorgen Sie ein neues.
 
-errors-not-served = Diese Version bietet { $what } nicht an. Lassen Sie es weg.
 errors-overloaded = Der Server hat mehr zu tun, als er bewältigt. Versuchen Sie es in einer Sekunde wieder.
 errors-contention = Dasselbe wurde gleichzeitig von anderen geändert. Versuchen Sie es nochmals.
 errors-unavailable = Der Server hält gerade an. Versuchen Sie es gleich nochmals.

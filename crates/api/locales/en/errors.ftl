@@ -149,8 +149,13 @@ errors-intent-not-succeeded = The outcome of this intent was asked for already. 
 errors-intent-expired = The outcome of this intent was not asked for in time. Begin another one.
 errors-intent-content = { $field } does not go with the identity provider: URLs are for providers with a page of their own, credentials for directories.
 errors-intent-return-url = { $field } must be a full http or https URL on the host of this server or on one that is trusted by its configuration.
-errors-idp-unreachable = The identity provider could not be reached or answered nothing that is understood. Check its settings, and whether private addresses have to be allowed.
+errors-idp-unreachable = The identity provider could not be reached or answered nothing that is understood. Check its settings, and whether private addresses or connections without TLS have to be allowed.
 errors-idp-untrusted = What the identity provider says of itself does not hold. Check its issuer.
+
+errors-idp-resting = Too many wrong passwords were entered for this name within a day. Try again in { wait }.
+errors-idp-credentials = The directory does not know this name with this password. Check both.
+errors-idp-refused = The identity provider refused this server. Check the name and the secret that it has there.
+errors-idp-nameless = The identity provider did not say who it is. Check the attribute that holds the id.
 
 errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
@@ -165,7 +170,6 @@ errors-instance-not-found = No instance answers for this host. Check the address
 errors-auth-header-invalid = The authorization header is not understood. Send "Bearer", one space, and the token.
 errors-token-invalid = The token cannot be used. It may be mistyped, expired or revoked, or its user inactive. Get a new one.
 
-errors-not-served = This version does not serve { $what }. Leave it out.
 errors-overloaded = The server has more to do than it can take. Try again in a second.
 errors-contention = The same thing was changed by others at the same time. Try again.
 errors-unavailable = The server is stopping. Try again in a moment.

@@ -198,7 +198,16 @@ fn errors() -> Vec<Error> {
     all.extend(about_schemas());
     all.extend([idp::Refusal::AlreadyExists, idp::Refusal::NotFound].map(Error::from));
     all.extend([R::AlreadyExists, R::Unknown, R::NotSucceeded, R::Expired].map(Error::from));
-    all.extend([Failure::Unreachable, Failure::Untrusted].map(Error::IdpFailed));
+    all.extend(
+        [
+            Failure::Unreachable,
+            Failure::Untrusted,
+            Failure::Denied,
+            Failure::Refused,
+            Failure::Nameless,
+        ]
+        .map(Error::IdpFailed),
+    );
     all.extend([
         Error::NotFound,
         Error::NoMembership,
@@ -213,7 +222,7 @@ fn errors() -> Vec<Error> {
         Error::PasswordDenied(PasswordDenied::ProofOfAnother),
         Error::PasswordDenied(PasswordDenied::OwnHash),
         Error::PasswordsBusy(NOW + Span::seconds(2)),
-        Error::NotServed("ldap"),
+        Error::IdpResting(NOW + Span::seconds(17)),
         StoreError::Overloaded.into(),
         StoreError::Contention.into(),
         StoreError::Closed.into(),

@@ -697,16 +697,14 @@ impl ZitadelUsers<Call> for Users {
         call: Call,
         req: wire::StartIdentityProviderIntentRequest,
     ) -> Result<wire::StartIdentityProviderIntentResponse, Status> {
-        use wire::start_identity_provider_intent_response::NextStep;
         let caller = call.caller()?;
         answer(&call, Op::StartIntent, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let idp = idp_id(&req.idp_id)?;
-            let urls = shapes::return_urls(&self.ctx, req.content)?;
-            let started = intent::start(&self.ctx, caller, &idp, &urls).await?;
+            let (begun, next) = shapes::begin(&self.ctx, caller, &idp, req.content).await?;
             Ok(wire::StartIdentityProviderIntentResponse {
-                details: intent_details(&call.instance, &started.changed),
-                next_step: Some(NextStep::AuthUrl(started.page.reveal().to_owned())),
+                details: intent_details(&call.instance, &begun),
+                next_step: Some(next),
             })
         })
         .await

@@ -4,9 +4,12 @@ macro_rules! shapes {
     ($name:ident, $wire:path, $schema:path, $password:ident) => {
         pub(super) mod $name {
             use app::{
-                Ctx, Error, Language,
+                Caller, Ctx, Error, Language,
                 error::Invalid,
-                idp::{elsewhere::Identity, intent},
+                idp::{
+                    elsewhere::{self, Credentials, Identity},
+                    intent::{self, IntentChanged},
+                },
                 password::{NewSecret, PasswordFault},
                 schema::Followed,
                 secret::Secret,
@@ -23,7 +26,6 @@ macro_rules! shapes {
             };
             use domain::{
                 base::{CodeId, IdpId},
-                idp_intent::ReturnUrls,
                 user::{
                     Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
                     WebauthnFactor,
@@ -93,17 +95,38 @@ macro_rules! shapes {
                 })
             }
 
-            /// Where a person is to be sent after a sign-in elsewhere.
-            pub(in crate::user) fn return_urls(
+            /// Begins a sign-in elsewhere with what the request brings: URLs for a page, credentials for a directory.
+            pub(in crate::user) async fn begin(
                 ctx: &Ctx,
+                caller: &Caller,
+                idp: &IdpId,
                 content: Option<wire::start_identity_provider_intent_request::Content>,
-            ) -> app::Result<ReturnUrls> {
+            ) -> app::Result<(
+                IntentChanged,
+                wire::start_identity_provider_intent_response::NextStep,
+            )> {
                 use wire::start_identity_provider_intent_request::Content;
+                use wire::start_identity_provider_intent_response::NextStep;
                 match content {
                     Some(Content::Urls(urls)) => {
-                        intent::return_urls(ctx, &urls.success_url, &urls.failure_url)
+                        let urls = intent::return_urls(ctx, &urls.success_url, &urls.failure_url)?;
+                        let started = intent::start(ctx, caller, idp, &urls).await?;
+                        let page = started.page.reveal().to_owned();
+                        Ok((started.changed, NextStep::AuthUrl(page)))
                     }
-                    Some(Content::Ldap(_)) => Err(Error::NotServed("ldap")),
+                    Some(Content::Ldap(ldap)) => {
+                        let credentials = Credentials {
+                            username: &ldap.username,
+                            password: &Secret::new(ldap.password),
+                        };
+                        let done = intent::sign_in(ctx, caller, idp, &credentials).await?;
+                        let next = wire::IdentityProviderIntent {
+                            idp_intent_id: done.changed.id.to_string(),
+                            idp_intent_token: done.token.reveal().to_owned(),
+                            user_id: done.user.map(|user| user.to_string()),
+                        };
+                        Ok((done.changed, NextStep::IdpIntent(next)))
+                    }
                     None => Err(Error::invalid("content", Invalid::Missing)),
                 }
             }
@@ -111,15 +134,24 @@ macro_rules! shapes {
             /// What a provider said of a person.
             pub(in crate::user) fn information(idp: &IdpId, identity: Identity) -> wire::IdpInformation {
                 use wire::idp_information::Access;
+                let access = match identity.access {
+                    elsewhere::Access::Oauth {
+                        access_token,
+                        id_token,
+                    } => Access::Oauth(wire::IdpoAuthAccessInformation {
+                        access_token,
+                        id_token,
+                    }),
+                    elsewhere::Access::Ldap { attributes } => Access::Ldap(wire::IdpldapAccessInformation {
+                        attributes: Some(attributes.into()),
+                    }),
+                };
                 wire::IdpInformation {
                     idp_id: idp.to_string(),
                     user_id: identity.user.id().to_owned(),
                     user_name: identity.user.name().to_owned(),
                     raw_information: Some(identity.information.into()),
-                    access: Some(Access::Oauth(wire::IdpoAuthAccessInformation {
-                        access_token: identity.access_token,
-                        id_token: identity.id_token,
-                    })),
+                    access: Some(access),
                 }
             }
 

@@ -2,14 +2,18 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use domain::{idp::Settings, idp_intent::Failure, user::ExternalUser};
+use domain::{
+    idp::{LdapSettings, Settings},
+    idp_intent::Failure,
+    user::{ExternalUser, Username},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::secret::Secret;
 
 /// The answer of a provider, or why there is none.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+pub type Answer<'a, T, E = Failure> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// Somebody who speaks the protocols of identity providers.
 pub trait Elsewhere: Send + Sync + 'static {
@@ -23,6 +27,15 @@ pub trait Elsewhere: Send + Sync + 'static {
         secret: &'a Secret,
         came: &'a CameBack<'a>,
     ) -> Answer<'a, Identity>;
+
+    /// Who it is that a directory knows by this name and password. The password goes to one server at most, and never when it
+    /// is empty: then everybody could bind (RFC 4513 section 5.1.2). Whom it finds is [called](Credentials::are_of) by the name.
+    fn bind<'a>(
+        &'a self,
+        settings: &'a LdapSettings,
+        secret: &'a Secret,
+        credentials: &'a Credentials<'a>,
+    ) -> Answer<'a, Identity, Unbound>;
 }
 
 /// What a person takes to the provider.
@@ -63,10 +76,55 @@ pub struct Identity {
     pub user: ExternalUser,
     /// Everything that was said.
     pub information: Map<String, Value>,
-    /// The access token that was given.
-    pub access_token: String,
-    /// The ID token that was given.
-    pub id_token: Option<String>,
+    /// What was given along with it.
+    pub access: Access,
+}
+
+/// What a provider gives along with an identity.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Tokens.
+    Oauth {
+        /// The access token.
+        access_token: String,
+        /// The ID token.
+        id_token: Option<String>,
+    },
+    /// The entry of a directory.
+    Ldap {
+        /// Every attribute that was asked for, with all its values.
+        attributes: Map<String, Value>,
+    },
+}
+
+/// What a person enters who signs in at a directory.
+pub struct Credentials<'a> {
+    /// Their name there.
+    pub username: &'a str,
+    /// Their password there.
+    pub password: &'a Secret,
+}
+
+impl Credentials<'_> {
+    /// The form of the name that counts: neither case nor blanks around it nor compatible characters make another one.
+    pub fn name(&self) -> Username {
+        Username::from_trusted(self.username.trim())
+    }
+
+    /// Whether this is the name that was entered.
+    pub fn are_of(&self, name: &str) -> bool {
+        Username::from_trusted(name.trim()).canonical() == self.name().canonical()
+    }
+}
+
+/// Why a directory did not say who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unbound {
+    /// What went wrong.
+    pub failure: Failure,
+    /// Whether a password may have been compared and been wrong. Without an answer nobody knows, and that must not be free.
+    pub guessed: bool,
 }
 
 macro_rules! hidden {
@@ -79,4 +137,4 @@ macro_rules! hidden {
     )+};
 }
 
-hidden!(Ask<'_>, CameBack<'_>, Flow, Identity);
+hidden!(Access, Ask<'_>, CameBack<'_>, Credentials<'_>, Flow, Identity);

@@ -8,20 +8,20 @@ use domain::{
     user::SealedSecret,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use store::{Stored, Stream, read};
+use store::{Stored, Stream, budget, read};
 use url::Url;
 use zeroize::Zeroize;
 
 use super::{
     Head,
-    elsewhere::{Ask, CameBack, Flow, Identity},
+    elsewhere::{Ask, CameBack, Credentials, Flow, Identity, Unbound},
     secret as provider_secret,
 };
 use crate::{
     access::Caller,
     ctx::Ctx,
     error::{Error, Invalid, Result, StoreError},
-    secret::Secret,
+    secret::{Secret, Subject},
     url_template::leads_home,
 };
 
@@ -50,6 +50,17 @@ pub struct IntentStarted {
     pub changed: IntentChanged,
     /// The page that the person is to be sent to.
     pub page: Secret,
+}
+
+/// An intent that succeeded at once.
+#[derive(Clone, Debug)]
+pub struct IntentSucceeded {
+    /// Where its history stands.
+    pub changed: IntentChanged,
+    /// The token that its outcome is told for.
+    pub token: Secret,
+    /// The user who has the account.
+    pub user: Option<UserId>,
 }
 
 /// The outcome of an intent.
@@ -138,6 +149,112 @@ pub async fn start(ctx: &Ctx, caller: &Caller, idp: &IdpId, urls: &ReturnUrls) -
         })
         .await?;
     Ok(IntentStarted { changed, page })
+}
+
+/// Signs a person in at a directory, at once. Anybody who is signed in may, for a person who is not yet. A guess is spent for
+/// the name before the directory is asked, whoever asks, and given back unless it may have been wrong.
+pub async fn sign_in(
+    ctx: &Ctx,
+    caller: &Caller,
+    idp: &IdpId,
+    credentials: &Credentials<'_>,
+) -> Result<IntentSucceeded> {
+    let instance = &caller.instance;
+    let provider = provider_of(ctx, instance, idp)
+        .await?
+        .ok_or(idp::Refusal::NotFound)?;
+    let Settings::Ldap(settings) = &provider.settings else {
+        return Err(Error::invalid("content", Invalid::IntentContent));
+    };
+    if credentials.password.reveal().is_empty() {
+        return Err(Error::IdpFailed(Failure::Denied));
+    }
+    let secret = provider_secret::open(ctx, instance, idp, &provider)?;
+    let subject = ctx
+        .keys
+        .directory_subject(instance, idp, credentials.name().canonical());
+    spend(ctx, caller, &subject).await?;
+    match ctx.elsewhere.bind(settings, &secret, credentials).await {
+        Ok(identity) => at_once(ctx, caller, idp, &identity, &subject).await,
+        Err(Unbound { failure, guessed }) => {
+            if !guessed {
+                let back = budget::give_back(instance, &nobody(), &subject.0);
+                ctx.store
+                    .write("idp_intent.give_back", instance, Vec::new(), vec![back])
+                    .await?;
+            }
+            Err(Error::IdpFailed(failure))
+        }
+    }
+}
+
+/// Guesses at a directory belong to no user.
+fn nobody() -> UserId {
+    UserId::from_trusted("")
+}
+
+/// Spends one of the guesses at a name, before anything is compared.
+async fn spend(ctx: &Ctx, caller: &Caller, subject: &Subject) -> Result<()> {
+    let (instance, now) = (&caller.instance, ctx.now());
+    ctx.store
+        .change("idp_intent.spend", instance, &caller.user, now, |work| {
+            Box::pin(async move {
+                let seen = budget::guesses(work.snapshot(), instance, &nobody(), &subject.0).await?;
+                if let Some(until) = seen.rests_until(now) {
+                    return Err(Error::IdpResting(until));
+                }
+                work.guard(budget::spend_guess(instance, &nobody(), &subject.0, seen, now));
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The intent of somebody who never left: begun, returned from and succeeded in one commit. Its state is known to nobody.
+async fn at_once(
+    ctx: &Ctx,
+    caller: &Caller,
+    idp: &IdpId,
+    identity: &Identity,
+    subject: &Subject,
+) -> Result<IntentSucceeded> {
+    let instance = &caller.instance;
+    let id = &IntentId::from_trusted(&ctx.new_id());
+    let token = &random(ctx);
+    let state = ctx.keys.intent_digest("state", instance, id, &random(ctx));
+    let steps = &[
+        Command::Start {
+            idp: idp.clone(),
+            urls: ReturnUrls::default(),
+            state,
+            flow: seal(ctx, "flow", instance, id, &new_flow(ctx)),
+        },
+        Command::Return { state },
+        Command::Succeed {
+            token: ctx.keys.intent_digest("token", instance, id, token),
+            outcome: seal(ctx, "outcome", instance, id, identity),
+        },
+    ];
+    ctx.store
+        .change("idp_intent.at_once", instance, &caller.user, ctx.now(), |work| {
+            Box::pin(async move {
+                if work.load::<Idp>(idp).await?.state.provider().is_none() {
+                    return Err(Error::from(idp::Refusal::NotFound));
+                }
+                let mut intent = work.load::<IdpIntent>(id).await?;
+                for step in steps {
+                    work.decide(&mut intent, step.clone())?;
+                }
+                work.write(budget::give_back(instance, &nobody(), &subject.0));
+                let user = read::idp_link::holder(work.snapshot(), instance, idp, identity.user.id()).await?;
+                Ok(IntentSucceeded {
+                    changed: changed(&intent),
+                    token: token.clone(),
+                    user,
+                })
+            })
+        })
+        .await
 }
 
 /// A person comes back from the provider. Answers where they are sent; nothing for a state that is unknown, used or too

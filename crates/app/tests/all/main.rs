@@ -12,6 +12,7 @@ mod at_rest;
 mod bootstrap;
 mod code;
 mod contact;
+mod directory;
 mod given;
 mod idp_link;
 mod inbox;

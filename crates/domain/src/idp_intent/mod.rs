@@ -50,8 +50,8 @@ pub struct Intent {
     pub stage: Stage,
 }
 
-/// Where the person is sent after signing in, or after not signing in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the person is sent after signing in, or after not signing in; nowhere, when they never left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnUrls {
     /// After signing in.
     pub success: String,

@@ -7,10 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod ldap;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use app::{
-    idp::elsewhere::{Ask, CameBack, Elsewhere, Flow, Identity},
+    idp::elsewhere::{Access, Ask, CameBack, Elsewhere, Flow, Identity},
     secret::Secret,
 };
 use domain::{
@@ -153,8 +155,15 @@ async fn a_person_is_who_the_provider_says() {
         let identity = scene.signs_in(&settings).await.unwrap();
         assert_eq!((identity.user.id(), identity.user.name()), (SUBJECT, name));
         assert_eq!(identity.information["from"], from);
-        assert_eq!(identity.access_token, "access");
-        assert_eq!(identity.id_token.is_some(), matches!(settings, Settings::Oidc(_)));
+        let Access::Oauth {
+            access_token,
+            id_token,
+        } = identity.access
+        else {
+            panic!("tokens");
+        };
+        assert_eq!(access_token, "access");
+        assert_eq!(id_token.is_some(), matches!(settings, Settings::Oidc(_)));
     }
     scene.provider.lie(Some(Lie::NumberAsId));
     assert_eq!(scene.signs_in(&scene.oauth()).await.unwrap().user.id(), "42");

@@ -94,8 +94,9 @@ struct Intended {
 
 /// Every intended difference. A user without a schema gets the built-in one, so `schema_id` may stay empty. The
 /// e-mail rule knows no international domains and no spaces at the ends; addresses are parsed later anyway.
-/// Passwords and their hashes may be longer.
-const INTENDED: [Intended; 11] = [
+/// Passwords and their hashes may be longer. Names and passwords of people in a directory are no URLs, and may have a
+/// space or a percent sign in them.
+const INTENDED: [Intended; 15] = [
     Intended {
         package: "zitadel.user.v3alpha",
         subject: "message CreateUserRequest",
@@ -161,6 +162,30 @@ const INTENDED: [Intended; 11] = [
         subject: "message SetPassword",
         table: "4 string current_password REQUIRED max_len=200 min_len=1 in verification",
         ours: "4 string current_password REQUIRED max_len=1024 min_len=1 in verification",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message LDAPCredentials",
+        table: "1 string username REQUIRED max_len=200 min_len=1 uri_ref=true",
+        ours: "1 string username REQUIRED max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.user.v3alpha",
+        subject: "message LDAPCredentials",
+        table: "2 string password REQUIRED max_len=200 min_len=1 uri_ref=true",
+        ours: "2 string password REQUIRED max_len=1024 min_len=1",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message LDAPCredentials",
+        table: "1 string username REQUIRED max_len=200 min_len=1 uri_ref=true",
+        ours: "1 string username REQUIRED max_len=200 min_len=1",
+    },
+    Intended {
+        package: "zitadel.resources.user.v3alpha",
+        subject: "message LDAPCredentials",
+        table: "2 string password REQUIRED max_len=200 min_len=1 uri_ref=true",
+        ours: "2 string password REQUIRED max_len=1024 min_len=1",
     },
 ];
 

@@ -3,11 +3,14 @@
 use domain::base::Span;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testkit::provider::{CLIENT, Lie, SUBJECT, TestProvider};
+use testkit::{
+    directory::{BASE, Fault, PERSON, SERVICE, TestDirectory},
+    provider::{CLIENT, Lie, SUBJECT, TestProvider},
+};
 use url::Url;
 
 use super::{
-    case::{ADMIN, NEW, OLD, ldap_provider},
+    case::{ADMIN, NEW, OLD, ldap_provider, merged},
     contract,
     wire::{Answer, Call, Form, Reply},
     world::World,
@@ -360,9 +363,13 @@ async fn what_cannot_begin_says_why_in_both_languages() {
     let scene = Scene::new().await;
     let with = |urls: Value| json!({"idpId": scene.idp, "urls": urls});
     let url = |success: &str, failure: &str| with(json!({"successUrl": success, "failureUrl": failure}));
+    let nowhere = merged(
+        ldap_provider(),
+        json!({"servers": ["ldap://127.0.0.1:1"], "startTls": false}),
+    );
     let ldap = scene
         .world
-        .owner_calls(&format!("{ADMIN}/AddLDAPProvider"), ldap_provider())
+        .owner_calls(&format!("{ADMIN}/AddLDAPProvider"), nowhere)
         .await;
     let ldap = ldap.ok()["id"].clone();
     let mut cases = vec![
@@ -384,8 +391,13 @@ async fn what_cannot_begin_says_why_in_both_languages() {
         (json!({"idpId": scene.idp}), 3, "MERLON-w1Hz8DkQ"),
         (
             json!({"idpId": ldap, "ldap": {"username": "ada", "password": "x"}}),
-            12,
-            "MERLON-tY5w0Kzd",
+            14,
+            "MERLON-p3Xr8WnC",
+        ),
+        (
+            json!({"idpId": scene.idp, "ldap": {"username": "ada", "password": "x"}}),
+            3,
+            "MERLON-t6Nc3LxQ",
         ),
     ];
     for bad in [
@@ -416,6 +428,135 @@ async fn what_cannot_begin_says_why_in_both_languages() {
     refused_in_every_form(&strict, &request, 14, "MERLON-p3Xr8WnC").await;
     assert_eq!(provider.asked(), 0, "nobody inside was asked");
     strict.end().await;
+}
+
+/// A server and a directory that it knows.
+struct AtDirectory {
+    world: World,
+    directory: TestDirectory,
+    idp: String,
+}
+
+impl AtDirectory {
+    async fn new() -> Self {
+        let world = World::with(&[("IDP__ALLOW_PRIVATE", "yes")]).await;
+        let directory = TestDirectory::start().await;
+        let request = merged(
+            ldap_provider(),
+            json!({"servers": [directory.url()], "startTls": false, "baseDn": BASE, "bindDn": SERVICE.0, "bindPassword": SERVICE.1,
+                "userObjectClasses": ["person"], "attributes": {"idAttribute": "employeeNumber", "preferredUsernameAttribute": "uid"}}),
+        );
+        let added = world
+            .owner_calls(&format!("{ADMIN}/AddLDAPProvider"), request)
+            .await;
+        let idp = added.ok()["id"].as_str().expect("an id").to_owned();
+        Self {
+            world,
+            directory,
+            idp,
+        }
+    }
+
+    fn enters(&self, username: &str, password: &str) -> Value {
+        json!({"idpId": self.idp, "ldap": {"username": username, "password": password}})
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_signs_in_at_a_directory_in_every_form_and_gets_linked() {
+    let scene = AtDirectory::new().await;
+    let world = &scene.world;
+    let ada = world.someone(&world.org, &[]).await;
+    let mut holder = Value::Null;
+    for (old, form) in [false, true]
+        .into_iter()
+        .flat_map(|old| Form::ALL.map(|form| (old, form)))
+    {
+        let (service, asks) = if old { (OLD, "Retrieve") } else { (NEW, "Get") };
+        let call = async |method: String, request: &Value| {
+            let call = Call {
+                method: contract::method(&method),
+                request,
+                token: Some(&*world.owner),
+                headers: &[],
+            };
+            world.client.call(form, &call).await
+        };
+        let request = scene.enters(PERSON[1], PERSON[3]);
+        let started = call(format!("{service}/StartIdentityProviderIntent"), &request).await;
+        let intent = &started.ok()["idpIntent"];
+        assert_eq!(intent["userId"], holder, "{form:?}");
+        if !old {
+            assert_eq!(started.ok()["details"]["id"], intent["idpIntentId"]);
+        }
+        let shown = json!({"idpIntentId": intent["idpIntentId"], "idpIntentToken": intent["idpIntentToken"]});
+        let ask = format!("{service}/{asks}IdentityProviderIntent");
+        let told = call(ask.clone(), &shown).await;
+        let information = &told.ok()["idpInformation"];
+        let wanted = json!({"idpId": scene.idp, "userId": PERSON[2], "userName": "ada",
+            "rawInformation": {"id": PERSON[2], "preferred_username": "ada"},
+            "ldap": {"attributes": {"employeeNumber": [PERSON[2]], "uid": ["ada"]}}});
+        assert_eq!(*information, wanted, "{form:?}");
+        fails(&call(ask, &shown).await, 9, TOLD);
+        if holder.is_null() {
+            let link = json!({"id": ada.id, "authenticator": {"idpId": information["idpId"],
+                "userId": information["userId"], "userName": information["userName"]}});
+            let linked = world
+                .owner_calls(&format!("{NEW}/AddIDPAuthenticator"), link)
+                .await;
+            linked.ok();
+            holder = json!(ada.id);
+        }
+    }
+    let raw = world.raw();
+    for hidden in [PERSON[3], SERVICE.1] {
+        assert!(!raw.contains(hidden), "{hidden} can be read");
+    }
+    scene.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_directory_refuses_says_why_in_both_languages() {
+    let scene = AtDirectory::new().await;
+    let right = scene.enters(PERSON[0], PERSON[3]);
+    let unknown = scene.enters("eve", PERSON[3]);
+    let filter = scene.enters("*)(uid=*", PERSON[3]);
+    let asked = scene.directory.asked();
+    let service = format!("{NEW}/StartIdentityProviderIntent");
+    for request in [scene.enters("", PERSON[3]), scene.enters(PERSON[0], "")] {
+        let answer = scene.world.owner_calls(&service, request).await;
+        assert_eq!(answer.code(), 3);
+        assert!(answer.failure().message.contains("LDAPCredentials"), "{answer:?}");
+    }
+    assert_eq!(scene.directory.asked(), asked);
+    for (fault, request, code, id) in [
+        (None, &scene.enters(PERSON[0], "wrong"), 3, "MERLON-x9Fk2TqJ"),
+        (None, &unknown, 3, "MERLON-x9Fk2TqJ"),
+        (None, &filter, 3, "MERLON-x9Fk2TqJ"),
+        (
+            None,
+            &scene.enters(PERSON[0], "50% off : a\tb"),
+            3,
+            "MERLON-x9Fk2TqJ",
+        ),
+        (Some(Fault::IsBusy), &right, 14, "MERLON-p3Xr8WnC"),
+        (Some(Fault::KnowsNobodyWhoAsks), &right, 9, "MERLON-y3Hc7PvS"),
+        (Some(Fault::NoId), &right, 9, "MERLON-z8Mr4CwB"),
+    ] {
+        scene.directory.fault(fault);
+        refused_in_every_form(&scene.world, request, code, id).await;
+    }
+    scene.directory.fault(None);
+    let strangers = scene.directory.guesses().len();
+    // Some of fifty were spent above.
+    let wrong = scene.enters(PERSON[0], "wrong");
+    let mut spent = false;
+    for _ in 0..50 {
+        spent |= scene.world.owner_calls(&service, wrong.clone()).await.code() == 8;
+    }
+    assert!(spent && scene.directory.guesses().len() > strangers);
+    refused_in_every_form(&scene.world, &right, 8, "MERLON-w8Gb5JtD").await;
+    scene.world.end().await;
 }
 
 async fn refused_in_every_form(world: &World, request: &Value, code: u8, id: &str) {

@@ -29,6 +29,28 @@ async fn failed_guesses_are_kept_by_tenant_user_and_subject() {
     assert_eq!(read(&InstanceId::from_trusted("other"), &user(1), &[1; 32]).await, GuessBudget::default());
 }
 
+#[tokio::test]
+async fn of_two_who_guess_from_the_same_reading_one_must_read_again() {
+    let database = backend::database();
+    let store = &database.store;
+    let read = async || {
+        let mut snapshot = store.snapshot().await.unwrap();
+        budget::guesses(&mut snapshot, &instance(), &user(1), &[1; 32]).await.unwrap()
+    };
+    for failures in 1..=3 {
+        let seen = read().await;
+        let spend = || vec![budget::spend_guess(&instance(), &user(1), &[1; 32], seen, NOW)];
+        assert!(store.write("test", &instance(), spend(), Vec::new()).await.unwrap());
+        assert!(!store.write("test", &instance(), spend(), Vec::new()).await.unwrap());
+        assert_eq!(read().await, GuessBudget { since: NOW, failures });
+    }
+    for failures in [2, 1, 0, 0] {
+        let back = vec![budget::give_back(&instance(), &user(1), &[1; 32])];
+        store.write("test", &instance(), Vec::new(), back).await.unwrap();
+        assert_eq!(read().await.failures, failures);
+    }
+}
+
 async fn sends(store: &Store) -> budget::Sends {
     let mut snapshot = store.snapshot().await.unwrap();
     budget::sends(&mut snapshot, &instance(), &[1; 32]).await.unwrap()
