@@ -10,13 +10,14 @@ const PRIVATE: Key = Key::new(
     Form::Choice(&["no", "yes"]),
     "no",
     "`yes` when identity providers are on this machine or in a private network, or speak without TLS; otherwise addresses \
-     there are never called, whatever a name resolves to, and only `https` is spoken.",
+     there are never called, whatever a name resolves to, and nothing is spoken without TLS.",
 );
 const TIMEOUT: Key = Key::new(
     "idp.timeout",
     Form::Time(1, 30),
     "10s",
-    "Time for one call to a provider; no answer until then ends the sign-in.",
+    "Time for one call to a provider, and for each server of a directory that has no time of its own; no answer until then ends \
+     the sign-in.",
 );
 
 pub(super) const KEYS: &[&Key] = &[&PRIVATE, &TIMEOUT];
