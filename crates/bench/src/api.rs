@@ -276,6 +276,19 @@ pub(crate) async fn create_user(http: &mut Http1, org: &str, number: usize) -> a
     Ok(created.details.id)
 }
 
+/// Creates a user of whom `body` tells, as JSON.
+pub(crate) async fn create(line: &mut Line, org: &str, body: &str) -> anyhow::Result<()> {
+    let Line::Json(http) = line else {
+        anyhow::bail!("users are created over JSON");
+    };
+    http.prepare(
+        "POST",
+        format_args!("/resources/v3alpha/users?organization.orgId={org}"),
+        format_args!("{body}"),
+    );
+    http.send().await.map(drop)
+}
+
 /// Locks or unlocks a user.
 pub(crate) async fn lock(http: &mut Http1, user: &str, lock: bool) -> anyhow::Result<()> {
     let verb = if lock { "_lock" } else { "_unlock" };

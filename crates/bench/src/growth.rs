@@ -17,7 +17,7 @@ use anyhow::Context;
 use tokio::{process::Command, time::Instant};
 
 use crate::{
-    api::{Line, Pending, Wire},
+    api::{self, Line, Pending, Wire},
     args::Plan,
     drive::{self, Job, count},
     ledger::Figure,
@@ -32,6 +32,8 @@ const WIDTH: usize = 64;
 const SEARCHES: usize = 2;
 /// Factors that users get on average while adding is measured.
 const FACTORS: usize = 2;
+/// Users that are created while that is measured, at most: a tenth of those who are there, or this many.
+const FEW: usize = 1000;
 
 /// What was found at one size.
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ pub(crate) struct Step {
     start: f64,
     get: Figure,
     add: Figure,
+    create: Figure,
     /// Searches by name, and what a median one takes.
     searches: Vec<(&'static str, Figure)>,
     memory: Memory,
@@ -57,7 +60,7 @@ pub(crate) async fn measure(plan: &Plan, sizes: &[usize]) -> anyhow::Result<Vec<
         .tempdir_in(&plan.dir)
         .context("making a directory")?;
     let data = dir.path().join("main");
-    let (mut steps, mut before) = (Vec::new(), 0);
+    let (mut steps, mut before, mut created) = (Vec::new(), 0, 0);
     for &users in sizes {
         let server = Server::merlon(&plan.merlon, &data).await?;
         let list = write_users(dir.path(), before..users)?;
@@ -66,7 +69,7 @@ pub(crate) async fn measure(plan: &Plan, sizes: &[usize]) -> anyhow::Result<Vec<
         let seeded = count(users - before) / began.elapsed().as_secs_f64();
         fs::remove_file(list)?;
         server.stop().await?;
-        let disk = bytes(&data)? / count(users);
+        let disk = bytes(&data)? / count(users + created);
         let mut step = Step {
             users,
             seeded,
@@ -74,7 +77,7 @@ pub(crate) async fn measure(plan: &Plan, sizes: &[usize]) -> anyhow::Result<Vec<
             ..Step::default()
         };
         measure_at(plan, &data, &mut step).await?;
-        before = users;
+        (before, created) = (users, created + step.create.requests);
         steps.push(step);
     }
     Ok(steps)
@@ -83,13 +86,15 @@ pub(crate) async fn measure(plan: &Plan, sizes: &[usize]) -> anyhow::Result<Vec<
 async fn measure_at(plan: &Plan, data: &Path, step: &mut Step) -> anyhow::Result<()> {
     let server = Server::merlon(&plan.merlon, data).await?;
     step.start = server.started_in.as_secs_f64() * 1e3;
-    let people = |kind| Arc::new(Crowd::new(step.users, kind));
+    let org = api::own_org(&mut server.place.http().await?).await?;
+    let people = |kind| Arc::new(Crowd::new(step.users, &org, kind));
     step.get = figure(&server, people(Kind::Get), WIDTH, plan.time).await?;
     step.add = figure(&server, people(Kind::Add), WIDTH, plan.time).await?;
     for (name, search) in SEARCH {
         let found = figure(&server, people(Kind::Search(search)), SEARCHES, plan.time).await?;
         step.searches.push((name, found));
     }
+    step.create = figure(&server, people(Kind::Create), WIDTH, plan.time).await?;
     step.memory = process::memory(server.pid)?;
     server.stop().await
 }
@@ -110,14 +115,21 @@ fn write_users(dir: &Path, users: std::ops::Range<usize>) -> anyhow::Result<Path
     let path = dir.join("users.jsonl");
     let mut file = BufWriter::new(File::create(&path)?);
     for n in users {
-        writeln!(
-            file,
-            r#"{{"userId":"{}","data":{{"givenName":"Erika","familyName":"Number {n}"}},"contact":{{"email":{{"address":"user-{n}@bench.example","isVerified":true}},"phone":{{"number":"+4178{n:07}","isVerified":true}}}},"authenticators":{{"usernames":[{{"username":"name-{n}"}}]}}}}"#,
-            id(n)
-        )?;
+        writeln!(file, r#"{{"userId":"{}",{}}}"#, id(n), person("", n))?;
     }
     file.flush()?;
     Ok(path)
+}
+
+/// What is told of a user, whose name and address begin with `kind`.
+fn person(kind: &str, n: usize) -> String {
+    let data = format!(r#"{{"givenName":"Erika","familyName":"Number {n}"}}"#);
+    let email = format!(r#"{{"address":"{kind}user-{n}@bench.example","isVerified":true}}"#);
+    let phone = format!(r#"{{"number":"+4178{n:07}","isVerified":true}}"#);
+    let names = format!(r#"[{{"username":"{kind}name-{n}"}}]"#);
+    format!(
+        r#""data":{data},"contact":{{"email":{email},"phone":{phone}}},"authenticators":{{"usernames":{names}}}"#
+    )
 }
 
 /// Ids that do not come in the order of creation.
@@ -145,7 +157,7 @@ fn bytes(data: &Path) -> anyhow::Result<f64> {
 /// A search, and what it looks for given the number of a user.
 type Filter = fn(usize) -> String;
 
-const SEARCH: [(&str, Filter); 5] = [
+const SEARCH: [(&str, Filter); 7] = [
     ("e-mail equals", |n| {
         format!(r#"[{{"emailFilter":{{"address":"USER-{n}@bench.example"}}}}]"#)
     }),
@@ -163,26 +175,42 @@ const SEARCH: [(&str, Filter); 5] = [
         let method = "TEXT_FILTER_METHOD_CONTAINS";
         format!(r#"[{{"emailFilter":{{"address":"er-{n}@be","method":"{method}"}}}}]"#)
     }),
+    ("username contains", |n| {
+        let method = "TEXT_FILTER_METHOD_CONTAINS";
+        format!(r#"[{{"usernameFilter":{{"username":"me-{n}","method":"{method}"}}}}]"#)
+    }),
+    ("phone contains", |n| {
+        let method = "TEXT_FILTER_METHOD_CONTAINS";
+        let digits = format!("{n:07}");
+        format!(
+            r#"[{{"phoneFilter":{{"number":"{}","method":"{method}"}}}}]"#,
+            &digits[1..]
+        )
+    }),
 ];
 
 #[derive(Clone, Copy)]
 enum Kind {
     Get,
     Add,
+    Create,
     Search(Filter),
 }
 
 /// Users, and what is done to them in an order that jumps over all of them.
 struct Crowd {
     users: usize,
+    /// The organization that new users belong to.
+    org: String,
     kind: Kind,
     next: AtomicUsize,
 }
 
 impl Crowd {
-    fn new(users: usize, kind: Kind) -> Self {
+    fn new(users: usize, org: &str, kind: Kind) -> Self {
         Self {
             users,
+            org: org.to_owned(),
             kind,
             next: AtomicUsize::new(0),
         }
@@ -204,6 +232,12 @@ impl Job for Crowd {
                 let number = u64::try_from(turn)?;
                 Ok(Some(Some(line.add(&user, number).await?)))
             }
+            Kind::Create if turn >= FEW.max(self.users / 10) => Ok(None),
+            Kind::Create => {
+                let kind = format!("new-{}-", self.users);
+                api::create(line, &self.org, &format!("{{{}}}", person(&kind, turn))).await?;
+                Ok(Some(None))
+            }
             Kind::Search(filter) => {
                 let found = line.search(&filter(n)).await?;
                 anyhow::ensure!(found > 0, "a search found nobody");
@@ -216,14 +250,14 @@ impl Job for Crowd {
 /// The table.
 pub(crate) fn text(steps: &[Step]) -> String {
     let mut text = String::from(
-        "    users | seeded/s  B/user start ms |   get/s  CPU µs |   add/s  CPU µs writer | anon MiB resident\n",
+        "    users | seeded/s  B/user start ms |   get/s  CPU µs |   add/s  CPU µs writer | create/s  CPU µs writer | anon MiB resident\n",
     );
     for step in steps {
-        let (get, add) = (&step.get, &step.add);
+        let (get, add, create) = (&step.get, &step.add, &step.create);
         // Writing into memory cannot fail.
         let _ = writeln!(
             text,
-            "{:>9} | {:>8.0} {:>7.0} {:>8.0} | {:>7.0} {:>7.1} | {:>7.0} {:>7.1} {:>6.1} | {:>8.0} {:>8.0}",
+            "{:>9} | {:>8.0} {:>7.0} {:>8.0} | {:>7.0} {:>7.1} | {:>7.0} {:>7.1} {:>6.1} | {:>8.0} {:>7.1} {:>6.1} | {:>8.0} {:>8.0}",
             step.users,
             step.seeded,
             step.disk,
@@ -233,6 +267,9 @@ pub(crate) fn text(steps: &[Step]) -> String {
             add.rate,
             add.cpu,
             add.writer,
+            create.rate,
+            create.cpu,
+            create.writer,
             step.memory.anonymous,
             step.memory.resident
         );

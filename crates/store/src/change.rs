@@ -7,7 +7,7 @@ use domain::base::{Aggregate, Forgettable, InstanceId, Timestamp, UserId};
 
 use crate::{
     budget::CountedSends,
-    commit::{NewEvent, Outcome, Statement, StreamWrite, WriteSet},
+    commit::{NewEvent, Outcome, Statement, StreamWrite, TextChange, WriteSet},
     db::{Snapshot, Store},
     error::{Error, Result},
 };
@@ -54,6 +54,12 @@ pub trait Stored: Aggregate + Clone {
     /// that [`Self::load`] asks only those.
     fn parts(&self) -> i64 {
         0
+    }
+
+    /// What is different in the texts that searches look into by their parts, between the state `before` the unit of work
+    /// and this one; nothing if `events`, the last of them, touch no such text.
+    fn texts_changed(&self, _before: &Self, _events: &[Self::Event]) -> Option<Vec<TextChange>> {
+        None
     }
 
     /// Whether these events change what the tokens of a user are worth: its roles, its state, the tokens that are left.
@@ -140,6 +146,7 @@ impl Work<'_> {
             forget: false,
             standing: false,
             parts: state.parts(),
+            texts: Vec::new(),
         });
         Ok(Stream {
             id: id.clone(),
@@ -173,6 +180,7 @@ impl Work<'_> {
         for stream in &mut self.streams {
             stream.events.clear();
             (stream.forget, stream.standing) = (false, false);
+            stream.texts.clear();
         }
         self.guards.clear();
         self.rows.clear();
@@ -183,9 +191,9 @@ impl Work<'_> {
         if events.is_empty() {
             return;
         }
-        if stream.loaded.is_none() {
-            stream.loaded = Some((stream.head, stream.state.clone()));
-        }
+        let (_, loaded) = stream
+            .loaded
+            .get_or_insert_with(|| (stream.head, stream.state.clone()));
         let target = &mut self.streams[stream.slot];
         for event in events {
             stream.state.evolve(event, self.now);
@@ -198,6 +206,9 @@ impl Work<'_> {
         target.forget |= A::forgets(events);
         target.standing |= A::changes_standing(events);
         target.parts = stream.state.parts();
+        if let Some(texts) = stream.state.texts_changed(loaded, events) {
+            target.texts = texts;
+        }
         if stream.head.seq == 0 {
             stream.head.created = self.now;
         }

@@ -132,6 +132,37 @@ pub struct StreamWrite {
     pub standing: bool,
     /// Which further tables hold rows of the stream, after these events.
     pub parts: i64,
+    /// What changes of the texts that searches look into.
+    pub texts: Vec<TextChange>,
+}
+
+/// Which texts of a user searches look into by their parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextField {
+    /// All its usernames, a line each.
+    Usernames,
+    /// Its contact e-mail address.
+    Email,
+    /// Its contact phone number.
+    Phone,
+}
+
+/// A text that searches look into, before and after; equal ones are no change.
+#[derive(Clone, PartialEq)]
+pub struct TextChange {
+    /// Which one.
+    pub field: TextField,
+    /// As it was; nothing if there was none.
+    pub before: Option<String>,
+    /// As it is; nothing if there is none any more.
+    pub after: Option<String>,
+}
+
+impl std::fmt::Debug for TextChange {
+    /// The texts are personal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TextChange({:?})", self.field)
+    }
 }
 
 /// An event on its way to the log.

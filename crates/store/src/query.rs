@@ -60,6 +60,19 @@ pub enum Filter<F> {
     Leaf(F),
 }
 
+impl<F> Filter<F> {
+    /// The same tree with something else in place of each leaf, from left to right.
+    pub(crate) fn map<'a, G>(&'a self, each: &mut impl FnMut(&'a F) -> G) -> Filter<G> {
+        let mut all = |filters: &'a [Self]| filters.iter().map(|filter| filter.map(each)).collect();
+        match self {
+            Self::Any(filters) => Filter::Any(all(filters)),
+            Self::All(filters) => Filter::All(all(filters)),
+            Self::Not(filter) => Filter::Not(Box::new(filter.map(each))),
+            Self::Leaf(leaf) => Filter::Leaf(each(leaf)),
+        }
+    }
+}
+
 /// Which part of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {

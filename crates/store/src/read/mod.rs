@@ -11,5 +11,6 @@ mod totp;
 pub mod user;
 pub mod user_schema;
 pub mod user_search;
+pub(crate) mod user_text;
 mod username;
 mod webauthn;

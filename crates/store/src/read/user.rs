@@ -12,10 +12,10 @@ use domain::{
     },
 };
 
-use super::{idp_link, password, token, totp, username, webauthn};
+use super::{idp_link, password, token, totp, user_text, username, webauthn};
 use crate::{
     change::{Head, Stored},
-    commit::{Statement, Value},
+    commit::{Statement, TextChange, Value},
     db::{Param, Row, Snapshot},
     error::{Error, Result},
     query::Query,
@@ -135,6 +135,10 @@ impl Stored for User {
         ];
         let bits = has.iter().filter(|(_, empty)| !empty).map(|(bit, _)| bit);
         bits.sum()
+    }
+
+    fn texts_changed(&self, before: &Self, events: &[Event]) -> Option<Vec<TextChange>> {
+        user_text::changed(before.person(), self.person(), events)
     }
 
     fn changes_standing(events: &[Event]) -> bool {

@@ -1,14 +1,18 @@
 //! Searching users: which match, in which order, how many in all. Equality and prefixes of usernames, addresses and numbers
-//! are answered by an index; what comes inside or at the end of a text is compared row by row.
+//! are answered by an index, and so are three characters or more inside or at the end of them; the rest is compared row
+//! by row.
+
+use std::sync::Arc;
 
 use domain::{
     base::{InstanceId, OrgId, UserId},
     user::{Person, UserState},
 };
 
-use super::user;
+use super::{user, user_text};
 use crate::{
     change::Head,
+    commit::TextField,
     db::Snapshot,
     error::Result,
     query::{Filter, Page, Query, TextColumn, TextMatch},
@@ -94,6 +98,7 @@ pub async fn search(
     filter: &Filter<Leaf>,
     (sort, page): (SortBy, Page),
 ) -> Result<(Vec<Found>, i64)> {
+    let filter = &narrowed(snapshot, instance, filter).await?;
     let mut count = Query::new("SELECT count(*) FROM users u WHERE ");
     condition(&mut count, instance, visible, filter);
     let total = count.all(snapshot, |row| row.int(0)).await?;
@@ -115,7 +120,43 @@ pub async fn search(
     Ok((found.collect(), total))
 }
 
-fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter: &Filter<Leaf>) {
+/// What is searched by, and among whom.
+#[derive(Clone, Debug)]
+struct Sought<'a> {
+    leaf: &'a Leaf,
+    /// Ids of the users that may match, as a JSON list, where an index told.
+    among: Option<Arc<str>>,
+}
+
+/// Asks the index of parts of texts, once for the whole filter.
+async fn narrowed<'a>(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    filter: &'a Filter<Leaf>,
+) -> Result<Filter<Sought<'a>>> {
+    let mut patterns = Vec::new();
+    filter.map(&mut |leaf| patterns.push(pattern(leaf)));
+    let mut lists = user_text::candidates(snapshot, instance, &patterns)
+        .await?
+        .into_iter();
+    Ok(filter.map(&mut |leaf| Sought {
+        leaf,
+        among: lists.next().flatten(),
+    }))
+}
+
+/// What has to be inside one of the texts that are indexed by their parts.
+fn pattern(leaf: &Leaf) -> Option<(TextField, &str)> {
+    let (field, how, text) = match leaf {
+        Leaf::Username { how, text, .. } => (TextField::Usernames, how, text),
+        Leaf::Email(how, text) => (TextField::Email, how, text),
+        Leaf::Phone(how, text) => (TextField::Phone, how, text),
+        _ => return None,
+    };
+    matches!(how.minding_case(), TextMatch::Contains | TextMatch::EndsWith).then_some((field, text))
+}
+
+fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter: &Filter<Sought<'_>>) {
     query.push("u.instance = ").bind(instance.shared()).push(" AND ");
     if let Visible::Of(orgs, own) = visible {
         query.push("(u.id = ").bind(own.shared());
@@ -129,8 +170,16 @@ fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter
     query.filter(filter, &|query, one| leaf(query, instance, one));
 }
 
-fn leaf(query: &mut Query, instance: &InstanceId, leaf: &Leaf) {
-    match leaf {
+/// The ids of those among whom it is searched, if an index told, follow the column.
+fn among(query: &mut Query, column: &'static str, sought: &Sought<'_>) {
+    if let Some(ids) = &sought.among {
+        query.push(column).push(" IN (SELECT value FROM json_each(");
+        query.bind(Arc::clone(ids)).push(")) AND ");
+    }
+}
+
+fn leaf(query: &mut Query, instance: &InstanceId, sought: &Sought<'_>) {
+    match sought.leaf {
         Leaf::Id(how, text) => query.text(ID, *how, text),
         Leaf::Org(how, text) => query.text(ORG, *how, text),
         Leaf::Username { how, text, only_org } => {
@@ -138,16 +187,19 @@ fn leaf(query: &mut Query, instance: &InstanceId, leaf: &Leaf) {
                 .push("u.id IN (SELECT n.user_id FROM username n WHERE n.instance = ")
                 .bind(instance.shared())
                 .push(" AND ");
+            among(query, "n.user_id", sought);
             canonical(query, "n.canonical", *how, text);
             query.push(if *only_org { " AND n.scope <> '')" } else { ")" });
         }
         Leaf::Email(how, text) => {
             query.push("(u.email_key IS NOT NULL AND ");
+            among(query, "u.id", sought);
             canonical(query, "u.email_key", *how, text);
             query.push(")");
         }
         Leaf::Phone(how, text) => {
             query.push("(u.phone IS NOT NULL AND ");
+            among(query, "u.id", sought);
             canonical(query, "u.phone", *how, text);
             query.push(")");
         }
@@ -199,12 +251,13 @@ fn canonical(query: &mut Query, column: &'static str, how: TextMatch, text: &str
 }
 
 /// Whether an index finds the few users that match. If not, walking an order's index until the page is full is quicker.
-fn is_narrow(filter: &Filter<Leaf>) -> bool {
+fn is_narrow(filter: &Filter<Sought<'_>>) -> bool {
     match filter {
         Filter::All(filters) => filters.iter().any(is_narrow),
         Filter::Any(filters) => filters.iter().all(is_narrow),
         Filter::Not(_) => false,
-        Filter::Leaf(leaf) => match leaf {
+        Filter::Leaf(Sought { among: Some(_), .. }) => true,
+        Filter::Leaf(Sought { leaf, .. }) => match leaf {
             Leaf::Id(how, _) => matches!(how, TextMatch::Equals | TextMatch::StartsWith),
             Leaf::Username { how, .. } | Leaf::Email(how, _) | Leaf::Phone(how, _) => {
                 matches!(how.minding_case(), TextMatch::Equals | TextMatch::StartsWith)
@@ -216,7 +269,7 @@ fn is_narrow(filter: &Filter<Leaf>) -> bool {
 }
 
 /// `+` keeps the planner from walking all users in order where few match.
-fn order(query: &mut Query, filter: &Filter<Leaf>, sort: SortBy, page: Page) {
+fn order(query: &mut Query, filter: &Filter<Sought<'_>>, sort: SortBy, page: Page) {
     let direction = if page.descending { " DESC" } else { " ASC" };
     query.push(if is_narrow(filter) {
         " ORDER BY +"
@@ -262,6 +315,7 @@ mod tests {
     ) -> Vec<String> {
         let instance = InstanceId::from_trusted("instance");
         let filter = Filter::All(vec![Filter::Leaf(leaf.clone())]);
+        let filter = narrowed(snapshot, &instance, &filter).await.unwrap();
         let mut query = Query::new("EXPLAIN QUERY PLAN SELECT u.id FROM users u WHERE ");
         condition(&mut query, &instance, visible, &filter);
         if let Some(sort) = and_order {
@@ -327,6 +381,66 @@ mod tests {
                 }
             }
         }
+        store.close();
+    }
+
+    /// A user whose name, address and number are these, as far as a search can tell.
+    fn somebody(path: &std::path::Path, texts: [&str; 3]) {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let insert = "INSERT INTO user_trigram (rowid, text) VALUES (?1, ?2)";
+        for (place, text) in texts.into_iter().enumerate() {
+            let place = 4 + i64::try_from(place).unwrap();
+            connection.execute(insert, (place, text)).unwrap();
+        }
+        let event = "INSERT INTO event VALUES (1, 'instance', 'user', 'somebody', 1, 0, 'user_created', 0, 'me', '{}')";
+        connection.execute_batch(event).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_inside_or_at_the_end_of_a_text_is_looked_for_among_those_that_the_index_of_parts_tells()
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("merlon.db");
+        let store = Store::open(&StoreOptions { path: path.clone() }).unwrap();
+        somebody(&path, ["ada", "ada@one.example", "+41791234567"]);
+        let mut snapshot = store.snapshot().await.unwrap();
+        let visible = [
+            Visible::All,
+            Visible::Of(Vec::new(), UserId::from_trusted("me")),
+            Visible::Of(vec![OrgId::from_trusted("org")], UserId::from_trusted("me")),
+        ];
+        for how in [TextMatch::Contains, TextMatch::EndsWithIgnoreCase] {
+            for only_org in [true, false] {
+                let text = "ada".to_owned();
+                let username = Leaf::Username { how, text, only_org };
+                let email = Leaf::Email(how, "one.example".to_owned());
+                let phone = Leaf::Phone(how, "34567".to_owned());
+                for leaf in [username, email, phone] {
+                    for visible in &visible {
+                        for sort in [None, Some(SortBy::Created), Some(SortBy::Id)] {
+                            let plan = plan(&mut snapshot, visible, &leaf, sort).await;
+                            let about = format!("{leaf:?} {visible:?} {sort:?}: {plan:#?}");
+                            let steps = plan.join("\n");
+                            let ids = "SCAN json_each VIRTUAL TABLE INDEX 1:";
+                            assert_eq!(
+                                steps.matches("SCAN").count(),
+                                steps.matches(ids).count(),
+                                "{about}"
+                            );
+                            assert!(steps.contains(ids), "{about}");
+                            assert!(
+                                steps.contains("SEARCH u USING PRIMARY KEY (instance=? AND id=?)"),
+                                "{about}"
+                            );
+                            let by_key = "SEARCH n USING PRIMARY KEY (instance=? AND user_id=?)";
+                            let by_name = matches!(leaf, Leaf::Username { .. });
+                            assert_eq!(steps.contains(by_key), by_name, "{about}");
+                        }
+                    }
+                }
+            }
+        }
+        drop(snapshot);
         store.close();
     }
 }

@@ -6,6 +6,7 @@
 mod crash;
 mod file;
 mod given;
+mod trigram;
 
 macro_rules! battery {
     () => {

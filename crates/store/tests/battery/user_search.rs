@@ -54,6 +54,8 @@ fn schema_type(person: &Person) -> Option<&'static str> {
     (0..TYPES.len()).find(|n| schema_id(*n) == follows.id).map(|n| TYPES[n])
 }
 
+const NAMES: [&str; 8] = ["Ada", "ADÄ", "bea", "100%_", "o'\"hara\"", "中村太郎", "🦀🦀-crab", "AND OR*"];
+
 /// Users who differ in everything that can be searched by.
 async fn people(store: &Store, count: usize, dice: &SeededEntropy) -> Vec<UserId> {
     let mut ids = Vec::new();
@@ -96,7 +98,7 @@ fn details(n: usize, dice: &SeededEntropy) -> Vec<Command> {
     for k in 0..dice.below(3) {
         commands.push(Command::AddUsername {
             id: UsernameId::from_trusted(&format!("name-{n}-{k}")),
-            name: Username::from_trusted(&format!("{}{}", ["Ada", "ADÄ", "bea", "100%_"][dice.below(4)], n % 40)),
+            name: Username::from_trusted(&format!("{}{}", NAMES[dice.below(NAMES.len())], n % 40)),
             scope: [NameScope::Instance, NameScope::Org][dice.below(2)],
         });
     }
@@ -202,8 +204,43 @@ fn some_text(texts: &[&str], dice: &SeededEntropy) -> String {
     texts[dice.below(texts.len())].to_owned()
 }
 
-fn some_leaf(dice: &SeededEntropy) -> Leaf {
+/// Part of a text that somebody has, of one to ten characters, or nearly so.
+fn some_part(texts: &[String], dice: &SeededEntropy) -> String {
+    let text: Vec<char> = texts[dice.below(texts.len())].chars().collect();
+    let length = (1 + dice.below(10)).min(text.len());
+    let from = if dice.below(3) == 0 { text.len() - length } else { dice.below(text.len() - length + 1) };
+    let mut part = text[from..from + length].to_vec();
+    if dice.below(6) == 0 {
+        part[dice.below(length)] = ['%', '_', '"', '\'', '*', '\0', '\n', '🦀'][dice.below(8)];
+    }
+    part.into_iter().collect()
+}
+
+fn within_leaf(texts: &[String], dice: &SeededEntropy) -> Leaf {
     use TextMatch as M;
+    let how = [M::Contains, M::ContainsIgnoreCase, M::EndsWith, M::EndsWithIgnoreCase][dice.below(4)];
+    let text = some_part(texts, dice);
+    match dice.below(3) {
+        0 => Leaf::Username { how, text, only_org: dice.below(2) == 0 },
+        1 => Leaf::Email(how, text),
+        _ => Leaf::Phone(how, text),
+    }
+}
+
+fn texts(everybody: &[Known]) -> Vec<String> {
+    let of_one = |(_, _, person): &Known| {
+        let contacts = [&person.email, &person.phone].into_iter().flatten();
+        let names = person.usernames.iter().map(|own| own.name.canonical().to_owned());
+        contacts.map(|contact| contact.destination.canonical()).chain(names).collect::<Vec<_>>()
+    };
+    everybody.iter().flat_map(of_one).collect()
+}
+
+fn some_leaf(parts: &[String], dice: &SeededEntropy) -> Leaf {
+    use TextMatch as M;
+    if dice.below(3) == 0 {
+        return within_leaf(parts, dice);
+    }
     let how = [
         M::Equals,
         M::EqualsIgnoreCase,
@@ -231,13 +268,13 @@ fn some_leaf(dice: &SeededEntropy) -> Leaf {
     }
 }
 
-fn some_filter(depth: usize, dice: &SeededEntropy) -> Filter<Leaf> {
-    let several = |dice: &SeededEntropy| (0..dice.below(4)).map(|_| some_filter(depth - 1, dice)).collect();
+fn some_filter(depth: usize, parts: &[String], dice: &SeededEntropy) -> Filter<Leaf> {
+    let several = |dice: &SeededEntropy| (0..dice.below(4)).map(|_| some_filter(depth - 1, parts, dice)).collect();
     match dice.below(if depth == 0 { 1 } else { 5 }) {
         2 => Filter::All(several(dice)),
         3 => Filter::Any(several(dice)),
-        4 => Filter::Not(Box::new(some_filter(depth - 1, dice))),
-        _ => Filter::Leaf(some_leaf(dice)),
+        4 => Filter::Not(Box::new(some_filter(depth - 1, parts, dice))),
+        _ => Filter::Leaf(some_leaf(parts, dice)),
     }
 }
 
@@ -263,6 +300,19 @@ async fn a_search_finds_what_a_look_at_each_user_finds() {
         let (head, state) = User::load(&mut snapshot, &instance(), id).await.unwrap();
         everybody.push((id.clone(), head, state.person().unwrap().clone()));
     }
+    for round in 0..300 {
+        let leaf = within_leaf(&texts(&everybody), &dice);
+        let page = Page { offset: 0, limit: 1000, descending: false };
+        let mut wanted: Vec<&UserId> =
+            everybody.iter().filter(|known| leaf_matches(&leaf, known)).map(|known| &known.0).collect();
+        wanted.sort();
+        let filter = Filter::Leaf(leaf);
+        let found =
+            user_search::search(&mut snapshot, &instance(), &Visible::All, &filter, (SortBy::Id, page)).await.unwrap();
+        let found: Vec<&UserId> = found.0.iter().map(|one| &one.id).collect();
+        assert_eq!(found, wanted, "round {round}: {filter:?}");
+    }
+    let parts = texts(&everybody);
     let sorts = [
         SortBy::Id,
         SortBy::Created,
@@ -275,7 +325,7 @@ async fn a_search_finds_what_a_look_at_each_user_finds() {
     ];
     let (mut hits, mut pages) = (0, 0);
     for round in 0..1500 {
-        let (filter, visible) = (some_filter(3, &dice), some_view(&ids, &dice));
+        let (filter, visible) = (some_filter(3, &parts, &dice), some_view(&ids, &dice));
         let sort = sorts[dice.below(sorts.len())];
         let page = Page {
             offset: [0, 0, 3][dice.below(3)],

@@ -20,6 +20,7 @@ use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     error::{Error, Result},
     holders::Holders,
+    read::user_text,
 };
 
 /// Write sets that may wait; one more is told to come back later.
@@ -96,8 +97,17 @@ struct Desk {
     /// What is to be forgotten between a commit and its answers.
     holders: Arc<Holders>,
     last_pos: i64,
+    /// Where sets of this transaction changed texts that searches look into, by the place in the index.
+    texts: Vec<(i64, Statement)>,
     /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
     failed_sync: Arc<AtomicBool>,
+}
+
+/// Where the history of a stream begins and ends in the log; 0 where there is none yet.
+#[derive(Clone, Copy, Default)]
+struct Ends {
+    first: i64,
+    last: i64,
 }
 
 fn is_io_failure(error: &Error) -> bool {
@@ -118,6 +128,7 @@ impl Desk {
             restarter: checkpoint::Restarter::new(wal),
             holders,
             last_pos,
+            texts: Vec::new(),
             failed_sync: Arc::default(),
         })
     }
@@ -192,26 +203,40 @@ impl Desk {
 
     fn apply_all(&mut self, sets: &[&WriteSet]) -> Result<Vec<Outcome>> {
         self.run("BEGIN IMMEDIATE")?;
-        sets.iter().map(|set| self.apply(set)).collect()
+        self.texts.clear();
+        let outcomes = sets.iter().map(|set| self.apply(set)).collect::<Result<_>>()?;
+        self.index_texts()?;
+        Ok(outcomes)
+    }
+
+    /// Behind all savepoints and in the order of the index: it gathers what comes so, and writes it once, with the commit.
+    fn index_texts(&mut self) -> Result<()> {
+        let mut texts = std::mem::take(&mut self.texts);
+        texts.sort_by_key(|(place, _)| *place);
+        for (_, statement) in texts {
+            self.execute(&statement)
+                .map_err(Error::while_doing("indexing a text"))?;
+        }
+        Ok(())
     }
 
     /// First every check that reads, then what writes. A savepoint is needed only where a write can still say no.
     fn apply(&mut self, set: &WriteSet) -> Result<Outcome> {
-        let mut last = Vec::with_capacity(set.streams.len());
+        let mut ends = Vec::with_capacity(set.streams.len());
         for stream in &set.streams {
-            let (seq, pos) = self.head(set, stream)?;
+            let (seq, ends_of) = self.head(set, stream)?;
             if seq != stream.seen {
                 return Ok(Outcome::Conflict);
             }
-            last.push(pos);
+            ends.push(ends_of);
         }
         if set.guards.is_empty() {
-            self.write(set, &last)?;
+            self.write(set, &ends)?;
             return Ok(Outcome::Done);
         }
         let before = self.last_pos;
         self.run("SAVEPOINT one")?;
-        let outcome = self.guarded(set, &last)?;
+        let outcome = self.guarded(set, &ends)?;
         if outcome == Outcome::Done {
             self.run("RELEASE one")?;
         } else {
@@ -222,7 +247,7 @@ impl Desk {
         Ok(outcome)
     }
 
-    fn guarded(&mut self, set: &WriteSet, last: &[i64]) -> Result<Outcome> {
+    fn guarded(&mut self, set: &WriteSet, ends: &[Ends]) -> Result<Outcome> {
         for guard in &set.guards {
             match self.execute(guard) {
                 Ok(1) => {}
@@ -235,27 +260,31 @@ impl Desk {
                 Err(error) => return Err(Error::while_doing("writing a guarded row")(error)),
             }
         }
-        self.write(set, last)?;
+        self.write(set, ends)?;
         Ok(Outcome::Done)
     }
 
-    fn head(&self, set: &WriteSet, stream: &StreamWrite) -> Result<(i64, i64)> {
+    /// Number of the stream's last event, and where its history begins and ends.
+    fn head(&self, set: &WriteSet, stream: &StreamWrite) -> Result<(i64, Ends)> {
         let doing = || Error::while_doing("reading a stream's head");
-        let sql = "SELECT seq, last_pos FROM stream WHERE instance = $1 AND kind = $2 AND id = $3";
+        let sql = "SELECT seq, first_pos, last_pos FROM stream WHERE instance = $1 AND kind = $2 AND id = $3";
         let mut statement = self.connection.prepare_cached(sql).map_err(doing())?;
         let mut rows = statement
             .query((set.instance.as_str(), stream.kind, &*stream.id))
             .map_err(doing())?;
         match rows.next().map_err(doing())? {
-            Some(row) => Ok((row.get(0).map_err(doing())?, row.get(1).map_err(doing())?)),
-            None => Ok((0, 0)),
+            Some(row) => {
+                let (first, last) = (row.get(1).map_err(doing())?, row.get(2).map_err(doing())?);
+                Ok((row.get(0).map_err(doing())?, Ends { first, last }))
+            }
+            None => Ok((0, Ends::default())),
         }
     }
 
-    fn write(&mut self, set: &WriteSet, last: &[i64]) -> Result<()> {
-        for (stream, last) in set.streams.iter().zip(last) {
+    fn write(&mut self, set: &WriteSet, ends: &[Ends]) -> Result<()> {
+        for (stream, ends) in set.streams.iter().zip(ends) {
             if !stream.events.is_empty() {
-                self.append(set, stream, *last)?;
+                self.append(set, stream, *ends)?;
             }
         }
         for row in &set.rows {
@@ -264,15 +293,23 @@ impl Desk {
         Ok(())
     }
 
-    fn append(&mut self, set: &WriteSet, stream: &StreamWrite, last: i64) -> Result<()> {
-        let mut prev = last;
+    fn append(&mut self, set: &WriteSet, stream: &StreamWrite, ends: Ends) -> Result<()> {
+        let first = if ends.first == 0 {
+            self.last_pos + 1
+        } else {
+            ends.first
+        };
+        let mut prev = ends.last;
         let mut seq = stream.seen;
         for event in &stream.events {
             seq += 1;
             self.insert_event(set, stream, event, seq, prev)?;
             prev = self.last_pos;
         }
-        self.move_head(set, stream, seq)?;
+        self.move_head(set, stream, seq, first)?;
+        let texts = stream.texts.iter();
+        self.texts
+            .extend(texts.flat_map(|change| user_text::statements(first, change)));
         if stream.forget { self.forget(prev) } else { Ok(()) }
     }
 
@@ -312,9 +349,9 @@ impl Desk {
         Ok(())
     }
 
-    fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64) -> Result<()> {
-        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64, first: i64) -> Result<()> {
+        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts, first_pos)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                    ON CONFLICT (instance, kind, id) DO UPDATE SET seq = excluded.seq, last_pos = excluded.last_pos,
                        changed_at = excluded.changed_at, parts = excluded.parts";
         let params = rusqlite::params![
@@ -325,7 +362,8 @@ impl Desk {
             self.last_pos,
             stream.at.0,
             stream.at.0,
-            stream.parts
+            stream.parts,
+            first
         ];
         self.connection
             .prepare_cached(sql)
