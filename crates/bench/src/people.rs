@@ -19,8 +19,8 @@ const FACTORS: usize = 10;
 const READ_ONE_OF: usize = 5;
 /// Numbers of the range +41 79, which are free for everybody to add as long as no code is sent.
 const NUMBERS: usize = 10_000_000;
-/// Coprime with any smaller number of users.
-const JUMP: usize = 1_000_003;
+/// A prime, so coprime with any smaller number of users, and far from a multiple of the round ones.
+const JUMP: usize = 2_654_435_761;
 /// Time that preparing may take.
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(5);
 const PREPARE_WIDTH: usize = 64;
