@@ -54,8 +54,6 @@ pub struct Ctx {
     pub passwords: PasswordPool,
     /// Schemas that were compiled.
     pub schemas: SchemaCache,
-    /// Rung when a message was put into the outbox.
-    pub outbox_bell: Notify,
     /// Rung when the inbox captured a message.
     pub inbox_bell: Notify,
 }

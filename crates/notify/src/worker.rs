@@ -89,7 +89,7 @@ impl Worker {
         let wait = if full { NAP } else { self.until_next().await };
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = self.ctx.outbox_bell.notified(), if !full => {}
+            () = self.ctx.store.parcels().notified(), if !full => {}
             () = self.given_back.notified(), if !full => {}
             Some(_) = sends.join_next(), if full => {}
             () = tokio::time::sleep(wait) => {}

@@ -29,14 +29,23 @@ pub struct Parcel {
     pub attempts: i64,
 }
 
-/// Puts a message into the outbox, in the place of an unsent one for the same subject.
+const PUT: &str =
+    "INSERT INTO outbox (id, instance, user_id, subject, sealed, created_at, expires_at, next_at, attempts, lease)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '')
+     ON CONFLICT (instance, user_id, subject) DO UPDATE SET id = excluded.id, sealed = excluded.sealed,
+         created_at = excluded.created_at, expires_at = excluded.expires_at, next_at = excluded.next_at,
+         attempts = 0, lease = ''";
+
+/// Whether this puts a message into the outbox.
+pub(crate) fn is_put(row: &Statement) -> bool {
+    row.sql == PUT
+}
+
+/// Puts a message into the outbox, in the place of an unsent one for the same subject. [`Store::parcels`] is rung once it
+/// is there.
 pub fn put(parcel: &Parcel) -> Statement {
     Statement::new(
-        "INSERT INTO outbox (id, instance, user_id, subject, sealed, created_at, expires_at, next_at, attempts, lease)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, '')
-         ON CONFLICT (instance, user_id, subject) DO UPDATE SET id = excluded.id, sealed = excluded.sealed,
-             created_at = excluded.created_at, expires_at = excluded.expires_at, next_at = excluded.next_at,
-             attempts = 0, lease = ''",
+        PUT,
         [
             parcel.id.as_str().into(),
             parcel.instance.shared().into(),

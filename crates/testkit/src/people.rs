@@ -135,7 +135,6 @@ pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -
         elsewhere: options.elsewhere,
         passwords: PasswordPool::new(options.passwords),
         schemas: app::schema::SchemaCache::default(),
-        outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
     }
 }

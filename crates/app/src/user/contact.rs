@@ -9,7 +9,6 @@ use store::{Stream, Work};
 use super::{
     Changed, changed, code,
     code::{NewDestination, Occasion, Verification},
-    ring,
 };
 use crate::{
     access::{self, Caller, Need, Target},
@@ -40,8 +39,7 @@ pub enum ResendFrom {
 
 /// Sets the contact phone or e-mail: oneself, or with `user.write`.
 pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestination) -> Result<ContactSet> {
-    let done: Result<ContactSet> = ctx
-        .store
+    ctx.store
         .change(
             "user.contact.set",
             &caller.instance,
@@ -60,8 +58,7 @@ pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
                 })
             },
         )
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 /// The part of [`set`] that creating and patching a user share.
@@ -144,8 +141,7 @@ pub async fn resend(
     verification: &Verification,
     (from, language): (ResendFrom, Language),
 ) -> Result<ContactSet> {
-    let done: Result<ContactSet> = ctx
-        .store
+    ctx.store
         .change(
             "user.contact.resend",
             &caller.instance,
@@ -185,8 +181,7 @@ pub async fn resend(
                 })
             },
         )
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 fn nothing_to_resend(from: ResendFrom, channel: Channel) -> Refusal {

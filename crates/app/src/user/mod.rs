@@ -140,7 +140,7 @@ pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written
             Box::pin(create_in(ctx, caller, new, (id.clone(), password), work))
         })
         .await;
-    ring(ctx, done.map_err(username::taken))
+    done.map_err(username::taken)
 }
 
 async fn create_in(
@@ -247,8 +247,7 @@ pub async fn get(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<UserView
 
 /// Changes a user's data and contact in one commit: oneself, or with `user.write`.
 pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatch) -> Result<Written> {
-    let done: Result<Written> = ctx
-        .store
+    ctx.store
         .change("user.patch", &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
                 let need = Need::or_self(Permission::UserWrite);
@@ -267,8 +266,7 @@ pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatc
                 })
             })
         })
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 /// Data without a schema are taken as they are; a schema has the last word on others. Users do not choose their own
@@ -383,12 +381,4 @@ pub(crate) fn changed(user: &store::Stream<User>) -> Result<Changed> {
         head: user.head,
         org,
     })
-}
-
-/// Wakes the senders once something may have been put into the outbox.
-pub(crate) fn ring<T>(ctx: &Ctx, done: Result<T>) -> Result<T> {
-    if done.is_ok() {
-        ctx.outbox_bell.notify_one();
-    }
-    done
 }

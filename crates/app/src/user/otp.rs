@@ -11,7 +11,7 @@ use store::{Stream, Work, read};
 use super::{
     Changed, changed, code,
     code::{NewDestination, Occasion},
-    command_as, ring,
+    command_as,
 };
 use crate::{
     access::{self, Caller, Need, Target},
@@ -40,8 +40,7 @@ pub struct OtpAdded {
 
 /// Registers a factor with a destination of its own: oneself, or with `user.credential.write`.
 pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestination) -> Result<OtpAdded> {
-    let done: Result<OtpAdded> = ctx
-        .store
+    ctx.store
         .change(
             "user.otp.add",
             &caller.instance,
@@ -57,8 +56,7 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
                 })
             },
         )
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 async fn add_in(

@@ -16,7 +16,6 @@ use store::{Stream, Work, budget};
 use super::{
     Changed, NewUser, changed, code,
     code::{NewDestination, Occasion, Verification},
-    ring,
 };
 use crate::{
     access::{self, Caller, Grant, Need, Target},
@@ -359,8 +358,7 @@ pub async fn request_reset(
     language: Language,
 ) -> Result<ResetRequested> {
     let name = "user.password.reset";
-    let done: Result<ResetRequested> = ctx
-        .store
+    ctx.store
         .change(name, &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
                 let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
@@ -381,8 +379,7 @@ pub async fn request_reset(
                 })
             })
         })
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 const RESET: Occasion<'static> = Occasion {

@@ -20,7 +20,7 @@ use store::{Stream, Work};
 use super::{
     Changed, changed, code,
     code::{NewDestination, Occasion, Verification},
-    command_as, ring, username,
+    command_as, username,
 };
 use crate::{
     access::{self, Caller, Need, Target},
@@ -324,8 +324,7 @@ pub async fn create_link(
     language: Language,
 ) -> Result<LinkCreated> {
     let id = &CodeId::from_trusted(&ctx.new_id());
-    let done = ctx
-        .store
+    ctx.store
         .change(
             "user.webauthn.link",
             &caller.instance,
@@ -351,8 +350,7 @@ pub async fn create_link(
                 })
             },
         )
-        .await;
-    ring(ctx, done)
+        .await
 }
 
 /// The link to our own page, unless no passkey can be registered there. What it carries stands behind `#`, where no log sees it.

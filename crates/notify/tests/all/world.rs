@@ -81,7 +81,7 @@ impl World {
     /// Moves the clock on and wakes the worker.
     pub(crate) fn advance(&self, span: Span) {
         self.test.advance(span);
-        self.test.ctx.outbox_bell.notify_one();
+        self.test.ctx.store.parcels().notify_one();
     }
 
     pub(crate) async fn waiting(&self) -> i64 {

@@ -111,7 +111,6 @@ fn context(
             ..PoolOptions::default()
         }),
         schemas: app::schema::SchemaCache::default(),
-        outbox_bell: Notify::new(),
         inbox_bell: Notify::new(),
     })
 }

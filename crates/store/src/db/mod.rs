@@ -8,7 +8,7 @@ pub use sqlite::inspect;
 use std::{path::PathBuf, sync::Arc};
 
 use domain::base::InstanceId;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     commit::{Outcome, Statement, Value, WriteSet},
@@ -33,6 +33,7 @@ pub struct Store {
 pub(crate) struct Inner {
     database: Database,
     pub(crate) holders: Arc<Holders>,
+    parcels: Arc<Notify>,
     /// After losing a race once, the losers of one stream queue here, so that each loses at most once more.
     turnstiles: Vec<Semaphore>,
 }
@@ -173,12 +174,14 @@ impl Store {
     /// Opens a database, creating or migrating it as needed. Blocks: call it before serving.
     pub fn open(options: &StoreOptions) -> Result<Self> {
         let holders = Arc::new(Holders::new());
-        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, &holders)?);
+        let parcels = Arc::new(Notify::new());
+        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, &holders, &parcels)?);
         let turnstiles = (0..256).map(|_| Semaphore::new(1)).collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 database,
                 holders,
+                parcels,
                 turnstiles,
             }),
         })
@@ -204,6 +207,11 @@ impl Store {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.glance().map(Snapshot),
         }
+    }
+
+    /// Rung after every commit that put a message into the outbox, even when nobody waits for its answer any more.
+    pub fn parcels(&self) -> &Notify {
+        &self.inner.parcels
     }
 
     pub(crate) async fn commit(&self, set: WriteSet) -> Result<Outcome> {

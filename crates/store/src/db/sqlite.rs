@@ -9,6 +9,7 @@ use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use tokio::sync::Notify;
 
 pub(super) use reader::{SqliteRow, SqliteSnapshot};
 
@@ -30,7 +31,7 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, holders: &Arc<Holders>) -> Result<Self> {
+    pub(super) fn open(path: &Path, holders: &Arc<Holders>, parcels: &Arc<Notify>) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SOUND {
             return Err(Error::Unusable(format!(
                 "SQLite {} can corrupt a database under load; 3.51.3 or newer is needed",
@@ -40,7 +41,11 @@ impl Sqlite {
         let connection = connect(path, 64)?;
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
-        let writer = writer::Writer::start(connection, wal.clone(), Arc::clone(holders))?;
+        let hearers = writer::Hearers {
+            holders: Arc::clone(holders),
+            parcels: Arc::clone(parcels),
+        };
+        let writer = writer::Writer::start(connection, wal.clone(), hearers)?;
         let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?)?;
         let readers = reader::Readers::new(path);
         Ok(Self {

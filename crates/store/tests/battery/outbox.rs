@@ -1,5 +1,7 @@
 //! The outbox: one message per subject, one sender at a time, and a lost lease cannot touch what came after.
 
+use std::task::{Context, Waker};
+
 use domain::base::{Span, Timestamp};
 use store::{
     Store,
@@ -134,4 +136,24 @@ async fn a_deleted_user_is_sent_nothing() {
     put(store, &parcel("1", 1, NOW)).await;
     decide(store, &user(1), domain::user::Command::Delete).await.unwrap();
     assert_eq!(due_ids(store, NOW).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_bell_rings_once_a_message_is_there_and_for_nothing_else() {
+    let database = backend::database();
+    let store = &database.store;
+    let rang = async || tokio::time::timeout(std::time::Duration::ZERO, store.parcels().notified()).await.is_ok();
+    users(store, 1).await;
+    assert!(!rang().await, "nobody is to hear of users");
+    put(store, &parcel("1", 1, NOW)).await;
+    assert!(rang().await);
+    assert!(!rang().await, "it rings once");
+    let given_up = parcel("2", 2, NOW);
+    let rows = vec![outbox::put(&given_up)];
+    let mut write = Box::pin(store.write("test", &given_up.instance, Vec::new(), rows));
+    let mut here = Context::from_waker(Waker::noop());
+    assert!(write.as_mut().poll(&mut here).is_pending(), "it was handed in");
+    drop(write);
+    store.parcels().notified().await;
+    assert_eq!(due_ids(store, NOW).await, ["1", "2"]);
 }

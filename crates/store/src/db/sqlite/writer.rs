@@ -13,13 +13,14 @@ use std::{
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ToSql, types::ToSqlOutput};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{checkpoint, reader::value_ref};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     error::{Error, Result},
     holders::Holders,
+    outbox,
     read::user_text,
 };
 
@@ -49,9 +50,9 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wal: PathBuf, holders: Arc<Holders>) -> Result<Self> {
+    pub(super) fn start(connection: Connection, wal: PathBuf, hearers: Hearers) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let mut desk = Desk::new(connection, wal, holders)?;
+        let mut desk = Desk::new(connection, wal, hearers)?;
         let failed_sync = Arc::clone(&desk.failed_sync);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -90,12 +91,19 @@ impl Writer {
     }
 }
 
+/// Who hears of a commit before it is answered.
+pub(super) struct Hearers {
+    /// Forget whose standing changed.
+    pub(super) holders: Arc<Holders>,
+    /// Rung when a message was put into the outbox.
+    pub(super) parcels: Arc<Notify>,
+}
+
 /// The writer's own side: its connection and the position of the last event.
 struct Desk {
     connection: Connection,
     restarter: checkpoint::Restarter,
-    /// What is to be forgotten between a commit and its answers.
-    holders: Arc<Holders>,
+    hearers: Hearers,
     last_pos: i64,
     /// Where sets of this transaction changed texts that searches look into, by the place in the index.
     texts: Vec<(i64, Statement)>,
@@ -119,14 +127,14 @@ fn is_io_failure(error: &Error) -> bool {
 }
 
 impl Desk {
-    fn new(connection: Connection, wal: PathBuf, holders: Arc<Holders>) -> Result<Self> {
+    fn new(connection: Connection, wal: PathBuf, hearers: Hearers) -> Result<Self> {
         let last_pos = connection
             .query_row("SELECT coalesce(max(pos), 0) FROM event", [], |row| row.get(0))
             .map_err(Error::while_doing("finding the end of the log"))?;
         Ok(Self {
             connection,
             restarter: checkpoint::Restarter::new(wal),
-            holders,
+            hearers,
             last_pos,
             texts: Vec::new(),
             failed_sync: Arc::default(),
@@ -173,7 +181,7 @@ impl Desk {
         let before = self.last_pos;
         let outcomes = self.apply_all(sets);
         let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
-        self.forget_holders(sets);
+        self.tell(sets);
         match finished {
             Ok(outcomes) => {
                 counter!("merlon_store_commits_total").increment(1);
@@ -194,10 +202,13 @@ impl Desk {
     }
 
     /// Also after a failure: a commit that failed may be on the disk all the same.
-    fn forget_holders(&self, sets: &[&WriteSet]) {
+    fn tell(&self, sets: &[&WriteSet]) {
         let streams = sets.iter().flat_map(|set| &set.streams);
         for stream in streams.filter(|stream| stream.standing) {
-            self.holders.forget(&stream.id);
+            self.hearers.holders.forget(&stream.id);
+        }
+        if sets.iter().flat_map(|set| &set.rows).any(outbox::is_put) {
+            self.hearers.parcels.notify_one();
         }
     }
 
