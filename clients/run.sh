@@ -103,7 +103,7 @@ called rust-v3alpha-2024-06 $old
 rust rust-v3alpha-resources
 called rust-v3alpha-resources $new
 npm_ npm
-called npm $old $new zitadel.admin.v1.AdminService
+called npm $old $new zitadel.admin.v1.AdminService zitadel.feature.v2.FeatureService
 npm_ idp
 
 if ! kill -0 "$server" 2>/dev/null; then

@@ -11,25 +11,25 @@ import { organization, url } from "./support.js";
 
 const interceptors = (token) => (token ? [NewAuthorizationBearerInterceptor(token)] : []);
 
-/** Name, then a transport for a token. `web` ones use fetch, as in a browser. */
+/** Name, then a transport for a token, to another server than the one under test if named. `web` ones use fetch, as in a browser. */
 export const transports = {
-  "gRPC": (token) => createGrpcTransport({ baseUrl: url, interceptors: interceptors(token) }),
-  "gRPC, @zitadel/client/node": (token) => createServerTransport(token ?? "", { baseUrl: url }),
-  "gRPC-Web, HTTP/1.1": (token) =>
-    createGrpcWebTransport({ baseUrl: url, httpVersion: "1.1", interceptors: interceptors(token) }),
-  "gRPC-Web, HTTP/2": (token) =>
-    createGrpcWebTransport({ baseUrl: url, httpVersion: "2", interceptors: interceptors(token) }),
-  "gRPC-Web, fetch": (token) => webGrpcWeb({ baseUrl: url, interceptors: interceptors(token) }),
-  "gRPC-Web, @zitadel/client/web": (token) => createClientTransport(token ?? "", { baseUrl: url }),
-  "Connect proto, HTTP/1.1": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "1.1", useBinaryFormat: true, interceptors: interceptors(token) }),
-  "Connect proto, HTTP/2": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "2", useBinaryFormat: true, interceptors: interceptors(token) }),
-  "Connect JSON, HTTP/1.1": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "1.1", useBinaryFormat: false, interceptors: interceptors(token) }),
-  "Connect JSON, HTTP/2": (token) =>
-    createConnectTransport({ baseUrl: url, httpVersion: "2", useBinaryFormat: false, interceptors: interceptors(token) }),
-  "Connect JSON, fetch": (token) => webConnect({ baseUrl: url, interceptors: interceptors(token) }),
+  "gRPC": (token, baseUrl = url) => createGrpcTransport({ baseUrl, interceptors: interceptors(token) }),
+  "gRPC, @zitadel/client/node": (token, baseUrl = url) => createServerTransport(token ?? "", { baseUrl }),
+  "gRPC-Web, HTTP/1.1": (token, baseUrl = url) =>
+    createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors: interceptors(token) }),
+  "gRPC-Web, HTTP/2": (token, baseUrl = url) =>
+    createGrpcWebTransport({ baseUrl, httpVersion: "2", interceptors: interceptors(token) }),
+  "gRPC-Web, fetch": (token, baseUrl = url) => webGrpcWeb({ baseUrl, interceptors: interceptors(token) }),
+  "gRPC-Web, @zitadel/client/web": (token, baseUrl = url) => createClientTransport(token ?? "", { baseUrl }),
+  "Connect proto, HTTP/1.1": (token, baseUrl = url) =>
+    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: true, interceptors: interceptors(token) }),
+  "Connect proto, HTTP/2": (token, baseUrl = url) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true, interceptors: interceptors(token) }),
+  "Connect JSON, HTTP/1.1": (token, baseUrl = url) =>
+    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false, interceptors: interceptors(token) }),
+  "Connect JSON, HTTP/2": (token, baseUrl = url) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false, interceptors: interceptors(token) }),
+  "Connect JSON, fetch": (token, baseUrl = url) => webConnect({ baseUrl, interceptors: interceptors(token) }),
 };
 
 /** The call must be refused with this code and, if named, this error id. */

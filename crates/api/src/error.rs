@@ -23,6 +23,7 @@ use domain::{
     code::Miss,
     idp::{self, SettingError},
     idp_intent::{self, Failure},
+    instance,
     user::{Channel, EmailAddressError, PhoneNumberError, Refusal, UsernameError},
     user_schema::{self, Fault, FaultKind},
 };
@@ -31,7 +32,7 @@ use proto::{
     zitadel::v1::ErrorDetail,
 };
 
-use crate::call::Call;
+use crate::{call::Call, feature::switch::About};
 use text::{Args, Text};
 
 macro_rules! ops {
@@ -119,6 +120,9 @@ ops! {
     ListIdps,
     StartIntent,
     TellIntent,
+    SetFeatures,
+    ResetFeatures,
+    GetFeatures,
     Inbox,
 }
 
@@ -240,6 +244,7 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
         .with("what", what.name()),
         Error::IdpRefused(refusal) => idp_refused(op, *refusal),
         Error::IntentRefused(refusal) => intent_refused(*refusal),
+        Error::InstanceRefused(refusal) => instance_refused(*refusal),
         Error::IdpFailed(failure) => idp_failed(*failure),
         Error::IdpResting(until) => {
             Answer::new(Code::ResourceExhausted, "MERLON-w8Gb5JtD", Text::IdpResting).until(*until, now)
@@ -361,6 +366,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),
         Invalid::Missing => ("MERLON-w1Hz8DkQ", Text::FieldMissing),
         Invalid::Id => (id::not_an_id(op), Text::IdInvalid),
+        Invalid::Feature => ("MERLON-B5wX8rTc", Text::FeatureUnknown),
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
         Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
         Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),
@@ -457,6 +463,19 @@ fn intent_refused(refusal: idp_intent::Refusal) -> Answer {
         R::Expired => (Code::FailedPrecondition, "IDP-SAf42", Text::IntentExpired),
     };
     Answer::new(code, id, text)
+}
+
+fn instance_refused(refusal: instance::Refusal) -> Answer {
+    use instance::Refusal as R;
+    match refusal {
+        R::AlreadyExists => Answer::new(
+            Code::AlreadyExists,
+            "MERLON-A6tK2vQn",
+            Text::InstanceAlreadyExists,
+        ),
+        R::NotFound => instance_unknown(),
+        R::NoFeature => Answer::new(Code::InvalidArgument, "COMMAND-Vigh1", Text::FeatureMissing),
+    }
 }
 
 /// A provider that cannot be reached may be so later; one that says what does not hold is set up wrongly.
@@ -595,6 +614,15 @@ pub(crate) fn not_a_bearer() -> Answer {
 /// The token cannot be used; why is nobody's business.
 pub(crate) fn token_unusable() -> Answer {
     Answer::new(Code::Unauthenticated, "AUTH-7fs1e", Text::TokenInvalid)
+}
+
+/// The feature that the service needs is off. Users and schemas have ids of their own, and one of them really is the word.
+pub(crate) fn switched_off(about: About) -> Answer {
+    let id = match about {
+        About::Users => "TODO",
+        About::UserSchemas => "SCHEMA-SFjk3",
+    };
+    Answer::new(Code::FailedPrecondition, id, Text::UserSchemaNotEnabled)
 }
 
 /// No instance answers for the host of the request.

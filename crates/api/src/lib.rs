@@ -5,6 +5,7 @@ pub mod admin;
 pub mod auth;
 pub mod call;
 pub mod error;
+pub mod feature;
 pub mod gate;
 pub mod inbox;
 pub mod openapi;

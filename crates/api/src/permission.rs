@@ -102,6 +102,8 @@ fn by_name(name: &str) -> Option<Permission> {
         "iam.write" => Some(Permission::IamWrite),
         "iam.idp.read" => Some(Permission::IamIdpRead),
         "iam.idp.write" => Some(Permission::IamIdpWrite),
+        "iam.feature.write" => Some(Permission::IamFeatureWrite),
+        "iam.feature.delete" => Some(Permission::IamFeatureDelete),
         _ => None,
     }
 }
@@ -184,7 +186,10 @@ mod tests {
             .collect();
         for row in free {
             assert!(
-                row.path.ends_with("Healthz") || row.path.contains("IdentityProviderIntent"),
+                ["/Healthz", "/GetInstanceFeatures"]
+                    .iter()
+                    .any(|name| row.path.ends_with(name))
+                    || row.path.contains("IdentityProviderIntent"),
                 "{}",
                 row.path
             );

@@ -4,7 +4,7 @@ use domain::{
     access::Permission,
     base::Timestamp,
     idp::{self, SettingError},
-    idp_intent,
+    idp_intent, instance,
     user::{
         Channel, EmailAddressError, ExternalUserError, FactorNameError, PhoneNumberError, Refusal,
         UsernameError,
@@ -95,6 +95,9 @@ pub enum Invalid {
     /// More filters than a search may have.
     #[error("there are too many filters")]
     TooManyFilters,
+    /// A feature that nothing is switched by.
+    #[error("there is nothing to switch")]
+    Feature,
     /// A search that asks for more rows than are given at once.
     #[error("more rows than are given at once")]
     Limit,
@@ -176,6 +179,9 @@ pub enum Error {
     /// The intent's rules said no.
     #[error(transparent)]
     IntentRefused(#[from] idp_intent::Refusal),
+    /// The instance's rules said no.
+    #[error(transparent)]
+    InstanceRefused(#[from] instance::Refusal),
     /// The identity provider was of no use.
     #[error("the identity provider was of no use: {0:?}")]
     IdpFailed(idp_intent::Failure),

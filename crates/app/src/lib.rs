@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod ctx;
 pub mod delivery;
 pub mod error;
+pub mod feature;
 pub mod housekeeping;
 pub mod id;
 pub mod idp;

@@ -45,7 +45,7 @@ fn dispatcher(service: &Service, buf: &mut String) -> std::fmt::Result {
         buf,
         "struct {name}Dispatch<T>(::std::sync::Arc<T>);\n\
          impl<C: Send + 'static, T: {name}<C>> crate::rpc::Dispatch<C> for {name}Dispatch<T> {{\n    \
-         fn call(&self, info: &'static crate::rpc::MethodInfo, cx: C, input: crate::rpc::Input<'_>) -> crate::rpc::CallFuture {{\n        \
+         fn call(&self, info: &'static crate::rpc::MethodInfo, cx: C, input: crate::rpc::Input<'_>) -> ::std::result::Result<crate::rpc::CallFuture, crate::rpc::Status> {{\n        \
          let handler = ::std::sync::Arc::clone(&self.0);\n        match info.index {{"
     )?;
     for (index, method) in methods.iter().enumerate() {

@@ -64,7 +64,7 @@ impl Store {
     /// Finds who stands behind a token, with what a permission check needs. What the answer rests on was committed before
     /// the call, or later. The caller compares the digest and the time.
     pub async fn token_holder(&self, instance: &InstanceId, id: &TokenId) -> Result<Option<TokenHolder>> {
-        let holders = &self.inner.holders;
+        let holders = &self.inner.hearers.holders;
         let key = (instance.clone(), id.clone());
         if let Some(holder) = holders.recall(&key) {
             return Ok(Some(holder));

@@ -5,6 +5,7 @@ mod change;
 mod commit;
 mod db;
 mod error;
+mod features;
 mod holders;
 mod log;
 mod query;

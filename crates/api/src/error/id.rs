@@ -71,7 +71,10 @@ pub(super) const fn not_found(op: Op) -> &'static str {
         | Op::GetIdp
         | Op::ListIdps
         | Op::StartIntent
-        | Op::TellIntent => "MERLON-z7Cx4WpJ",
+        | Op::TellIntent
+        | Op::SetFeatures
+        | Op::ResetFeatures
+        | Op::GetFeatures => "MERLON-z7Cx4WpJ",
     }
 }
 

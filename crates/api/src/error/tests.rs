@@ -128,6 +128,7 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Filter,
         Invalid::Nesting,
         Invalid::TooManyFilters,
+        Invalid::Feature,
         Invalid::ReturnUrl,
         Invalid::IntentContent,
         Invalid::ExternalUser(ExternalUser::parse("", "").expect_err("nobody")),
@@ -200,6 +201,14 @@ fn errors() -> Vec<Error> {
     all.extend([R::AlreadyExists, R::Unknown, R::NotSucceeded, R::Expired].map(Error::from));
     all.extend(
         [
+            instance::Refusal::AlreadyExists,
+            instance::Refusal::NotFound,
+            instance::Refusal::NoFeature,
+        ]
+        .map(Error::from),
+    );
+    all.extend(
+        [
             Failure::Unreachable,
             Failure::Untrusted,
             Failure::Denied,
@@ -247,6 +256,8 @@ fn at_the_gate() -> Vec<Answer> {
         not_a_bearer(),
         token_unusable(),
         instance_unknown(),
+        switched_off(About::Users),
+        switched_off(About::UserSchemas),
     ]
 }
 

@@ -61,6 +61,10 @@ pub const TABLE: &[Row] = &[
     row("/zitadel.auth.v1.AuthService/SetMyPhone", TOKEN, None, Only, ""),
     row("/zitadel.auth.v1.AuthService/VerifyMyEmail", TOKEN, None, Only, ""),
     row("/zitadel.auth.v1.AuthService/VerifyMyPhone", TOKEN, None, Only, ""),
+    // zitadel.feature.v2.FeatureService
+    row("/zitadel.feature.v2.FeatureService/GetInstanceFeatures", TOKEN, None, Yes, "says nothing about anybody"),
+    row("/zitadel.feature.v2.FeatureService/ResetInstanceFeatures", Some("iam.feature.delete"), Some("iam.feature.delete"), No, "in the whole instance"),
+    row("/zitadel.feature.v2.FeatureService/SetInstanceFeatures", Some("iam.feature.write"), Some("iam.feature.write"), No, "in the whole instance"),
     // zitadel.resources.user.v3alpha.ZITADELUsers
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/ActivateUser", TOKEN, Some("user.write"), No, ""),
     row("/zitadel.resources.user.v3alpha.ZITADELUsers/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: refused, for nobody vouches for an account of their own"),

@@ -107,16 +107,16 @@ impl<G: Gate> Core<G> {
     ) -> Result<Bytes, Status> {
         let cx = self.gate.admit(method.info, head).await?;
         let call = match payload {
-            Payload::Proto(bytes) => method.dispatch.call(method.info, cx, Input::Proto(bytes)),
+            Payload::Proto(bytes) => method.dispatch.call(method.info, cx, Input::Proto(bytes))?,
             Payload::Json(body) => {
                 limit_json(&body)?;
-                method.dispatch.call(method.info, cx, Input::Json(&body))
+                method.dispatch.call(method.info, cx, Input::Json(&body))?
             }
             Payload::Rest(body, params) => {
                 limit_json(&body)?;
                 method
                     .dispatch
-                    .call(method.info, cx, Input::Rest(&body, &params?))
+                    .call(method.info, cx, Input::Rest(&body, &params?))?
             }
         };
         call.await

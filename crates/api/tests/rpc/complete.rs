@@ -15,6 +15,7 @@ async fn every_method_answers_in_every_form() {
         .add(proto::zitadel::resources::user::v3alpha::zitadel_users(Nobody))
         .add(proto::zitadel::resources::userschema::v3alpha::zitadel_user_schemas(Nobody))
         .add(proto::zitadel::admin::v1::admin_service(Nobody))
+        .add(proto::zitadel::feature::v2::feature_service(Nobody))
         .add(proto::zitadel::user::schema::v3alpha::user_schema_service(Nobody))
         .add(proto::zitadel::user::v2::user_service(Nobody))
         .add(proto::zitadel::user::v3alpha::user_service(Nobody));

@@ -201,7 +201,8 @@ pub(super) async fn start() -> SocketAddr {
         .add(zitadel_users(Users))
         .add(old::user_service(Users))
         .add(proto::zitadel::auth::v1::auth_service(Nobody))
-        .add(proto::zitadel::admin::v1::admin_service(Nobody));
+        .add(proto::zitadel::admin::v1::admin_service(Nobody))
+        .add(proto::zitadel::feature::v2::feature_service(Nobody));
     serve(services).await
 }
 
@@ -238,6 +239,7 @@ pub(super) struct Nobody;
 
 impl proto::merlon::inbox::v1::InboxService<String> for Nobody {}
 impl proto::zitadel::admin::v1::AdminService<String> for Nobody {}
+impl proto::zitadel::feature::v2::FeatureService<String> for Nobody {}
 impl proto::zitadel::auth::v1::AuthService<String> for Nobody {}
 impl ZitadelUsers<String> for Nobody {}
 impl proto::zitadel::resources::userschema::v3alpha::ZitadelUserSchemas<String> for Nobody {}

@@ -13,6 +13,7 @@ mod bootstrap;
 mod code;
 mod contact;
 mod directory;
+mod feature;
 mod given;
 mod idp_link;
 mod inbox;

@@ -33,6 +33,8 @@ pub enum Permission {
     IamWrite,
     IamIdpRead,
     IamIdpWrite,
+    IamFeatureWrite,
+    IamFeatureDelete,
 }
 
 impl Permission {
@@ -51,6 +53,8 @@ impl Permission {
             Self::IamWrite => "iam.write",
             Self::IamIdpRead => "iam.idp.read",
             Self::IamIdpWrite => "iam.idp.write",
+            Self::IamFeatureWrite => "iam.feature.write",
+            Self::IamFeatureDelete => "iam.feature.delete",
         }
     }
 }
@@ -82,7 +86,7 @@ macro_rules! roles {
 }
 
 roles! {
-    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite UserSchemaRead UserSchemaWrite UserSchemaDelete IamRead IamWrite IamIdpRead IamIdpWrite],
+    IamOwner "IAM_OWNER" [UserRead UserWrite UserDelete UserCredentialWrite UserSchemaRead UserSchemaWrite UserSchemaDelete IamRead IamWrite IamIdpRead IamIdpWrite IamFeatureWrite IamFeatureDelete],
     IamOwnerViewer "IAM_OWNER_VIEWER" [UserRead UserSchemaRead IamRead IamIdpRead],
     IamOrgManager "IAM_ORG_MANAGER" [UserRead UserWrite UserDelete UserCredentialWrite],
     IamUserManager "IAM_USER_MANAGER" [UserRead UserWrite UserDelete],

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -63,8 +63,10 @@ impl fmt::Debug for Params<'_> {
 
 /// A service as the dispatch table holds it: decodes, validates, calls, encodes.
 pub trait Dispatch<C>: Send + Sync {
-    /// Calls the method. `info` must be an entry of this service; the call fails with Unimplemented otherwise.
-    fn call(&self, info: &'static MethodInfo, cx: C, input: Input<'_>) -> CallFuture;
+    /// Decodes and validates the input, and gives the call, which has not begun before it is awaited. Fails with
+    /// `InvalidArgument` for input that is malformed or outside of the limits of the contract. `info` must be an entry of
+    /// this service; it fails with Unimplemented otherwise.
+    fn call(&self, info: &'static MethodInfo, cx: C, input: Input<'_>) -> Result<CallFuture, Status>;
 }
 
 /// A service ready to be served, made by the generated constructor beside its trait.
@@ -89,6 +91,15 @@ impl<C> Service<C> {
         METHODS.iter().filter(move |info| info.service == name)
     }
 
+    /// The service with something before its calls: `wrap` gets the erased service and gives what is asked in its place.
+    #[must_use]
+    pub fn behind(self, wrap: impl FnOnce(Arc<dyn Dispatch<C>>) -> Arc<dyn Dispatch<C>>) -> Self {
+        Self {
+            name: self.name,
+            dispatch: wrap(self.dispatch),
+        }
+    }
+
     /// The erased service.
     pub fn dispatch(&self) -> &Arc<dyn Dispatch<C>> {
         &self.dispatch
@@ -111,7 +122,11 @@ impl<C> fmt::Debug for Service<C> {
 }
 
 /// Decodes and validates the input, calls, encodes the answer in the form of the input.
-pub(crate) fn unary<Req, Res, F, Fut>(info: &'static MethodInfo, input: Input<'_>, call: F) -> CallFuture
+pub(crate) fn unary<Req, Res, F, Fut>(
+    info: &'static MethodInfo,
+    input: Input<'_>,
+    call: F,
+) -> Result<CallFuture, Status>
 where
     Req: Request,
     Res: Response,
@@ -119,27 +134,24 @@ where
     Fut: Future<Output = Result<Res, Status>> + Send + 'static,
 {
     let proto = matches!(input, Input::Proto(_));
-    let request = match decode::<Req>(info, input) {
-        Ok(request) => request,
-        Err(status) => return Box::pin(ready(Err(status))),
-    };
-    if let Err(invalid) = request.validate() {
-        return Box::pin(ready(Err(Status::invalid_argument(invalid.to_string()))));
-    }
+    let request = decode::<Req>(info, input)?;
+    request
+        .validate()
+        .map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
     let answer = call(request);
-    Box::pin(async move {
+    Ok(Box::pin(async move {
         let answer = answer.await?;
         if proto {
             Ok(answer.encode_to_vec().into())
         } else {
             to_json(&answer)
         }
-    })
+    }))
 }
 
 /// The answer to a method that is not of this service.
-pub(crate) fn unknown(info: &'static MethodInfo) -> CallFuture {
-    Box::pin(ready(Err(Status::not_implemented(info.name))))
+pub(crate) fn unknown(info: &'static MethodInfo) -> Result<CallFuture, Status> {
+    Err(Status::not_implemented(info.name))
 }
 
 fn to_json<T: Serialize>(answer: &T) -> Result<Bytes, Status> {

@@ -14,6 +14,7 @@ struct Nobody;
 
 impl crate::merlon::inbox::v1::InboxService<()> for Nobody {}
 impl crate::zitadel::admin::v1::AdminService<()> for Nobody {}
+impl crate::zitadel::feature::v2::FeatureService<()> for Nobody {}
 impl crate::zitadel::auth::v1::AuthService<()> for Nobody {}
 impl crate::zitadel::resources::user::v3alpha::ZitadelUsers<()> for Nobody {}
 impl crate::zitadel::resources::userschema::v3alpha::ZitadelUserSchemas<()> for Nobody {}
@@ -25,6 +26,7 @@ fn services() -> Vec<Service<()>> {
     vec![
         crate::merlon::inbox::v1::inbox_service(Nobody),
         crate::zitadel::admin::v1::admin_service(Nobody),
+        crate::zitadel::feature::v2::feature_service(Nobody),
         crate::zitadel::auth::v1::auth_service(Nobody),
         crate::zitadel::resources::user::v3alpha::zitadel_users(Nobody),
         crate::zitadel::resources::userschema::v3alpha::zitadel_user_schemas(Nobody),
@@ -62,7 +64,10 @@ impl Dice {
 }
 
 fn answer(service: &Service<()>, info: &'static MethodInfo, input: Input<'_>) -> Code {
-    let mut call = service.dispatch().call(info, (), input);
+    let mut call = match service.dispatch().call(info, (), input) {
+        Ok(call) => call,
+        Err(status) => return status.code,
+    };
     match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Err(status)) => status.code,
         other => panic!("{}: {:?}", info.path, other.map(|answer| answer.map(|_| ()))),

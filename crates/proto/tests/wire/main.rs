@@ -44,16 +44,17 @@ const WHOLE: [&str; 11] = [
 ];
 
 /// Tables of packages that we serve in part.
-const PARTIAL: [&str; 5] = [
+const PARTIAL: [&str; 6] = [
     include_str!("facts/zitadel.auth.v1.txt"),
     include_str!("facts/zitadel.admin.v1.txt"),
     include_str!("facts/zitadel.idp.v1.txt"),
     include_str!("facts/zitadel.user.v1.txt"),
     include_str!("facts/zitadel.user.v2.txt"),
+    include_str!("facts/zitadel.feature.v2.txt"),
 ];
 
 /// The methods that have to be there of the packages that we serve in part.
-const PARTIAL_METHODS: [&str; 28] = [
+const PARTIAL_METHODS: [&str; 31] = [
     "zitadel.auth.v1.AuthService.Healthz",
     "zitadel.auth.v1.AuthService.GetMyUser",
     "zitadel.auth.v1.AuthService.GetMyEmail",
@@ -82,6 +83,9 @@ const PARTIAL_METHODS: [&str; 28] = [
     "zitadel.admin.v1.AdminService.AddLDAPProvider",
     "zitadel.admin.v1.AdminService.UpdateLDAPProvider",
     "zitadel.admin.v1.AdminService.DeleteProvider",
+    "zitadel.feature.v2.FeatureService.SetInstanceFeatures",
+    "zitadel.feature.v2.FeatureService.ResetInstanceFeatures",
+    "zitadel.feature.v2.FeatureService.GetInstanceFeatures",
 ];
 
 /// A statement of a table that we differ from on purpose.

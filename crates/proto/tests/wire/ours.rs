@@ -58,6 +58,9 @@ fn message(facts: &mut Facts, found: &MessageDescriptor) {
     for number in found.reserved_ranges().flatten() {
         facts.state(&subject, format!("reserved {number}"));
     }
+    for name in found.reserved_names() {
+        facts.state(&subject, format!("reserved {name}"));
+    }
     found.child_messages().for_each(|child| message(facts, &child));
     found.child_enums().for_each(|child| choice(facts, &child));
 }
@@ -67,6 +70,12 @@ fn choice(facts: &mut Facts, found: &EnumDescriptor) {
     facts.state(&subject, subject.clone());
     for value in found.values() {
         facts.state(&subject, format!("{} {}", value.number(), value.name()));
+    }
+    for number in found.reserved_ranges().flatten() {
+        facts.state(&subject, format!("reserved {number}"));
+    }
+    for name in found.reserved_names() {
+        facts.state(&subject, format!("reserved {name}"));
     }
 }
 

@@ -34,7 +34,11 @@ pub(crate) fn parse(text: &str) -> Facts {
                 rest.split(' ').next().unwrap_or_default().clone_into(&mut oneof);
                 facts.state(&subject, line);
             }
-            (2, Some(("reserved", _))) => facts.state(&subject, line),
+            (2, Some(("reserved", kept))) => {
+                for one in kept.split(' ') {
+                    facts.state(&subject, format!("reserved {one}"));
+                }
+            }
             (2, Some(_)) if subject.starts_with("enum") => facts.state(&subject, line),
             (2, Some(_)) => facts.state(&subject, field(line, "")),
             (_, Some(_)) => facts.state(&subject, field(line, &oneof)),

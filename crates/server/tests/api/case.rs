@@ -797,6 +797,26 @@ fn providers() -> Vec<Case> {
     cases
 }
 
+pub(crate) const FEATURES: &str = "zitadel.feature.v2.FeatureService";
+
+/// What leaves the API on, as other cases need it; switching it off is told in `feature`.
+fn features() -> Vec<Case> {
+    let details = json!({"details": {"sequence": "$any", "creationDate": "$any", "changeDate": "$any", "resourceOwner": "$any"}});
+    let case = |method: &str, about: &'static str, request: Value, own: Own| {
+        let case = plain(&format!("{FEATURES}/{method}"), about, request);
+        Case { own, ..case }.with_answer(details.clone())
+    };
+    let get = |about, request| case("GetInstanceFeatures", about, request, Own::Allowed);
+    let built_in = json!({"inheritance": true});
+    vec![
+        case("SetInstanceFeatures", "", json!({"userSchema": true}), Own::Role),
+        case("ResetInstanceFeatures", "", json!({}), Own::Role),
+        get("as they are set", json!({})),
+        get("with what is built in", built_in)
+            .with_answer(json!({"userSchema": {"enabled": true, "source": "$any"}})),
+    ]
+}
+
 fn searches() -> Vec<Case> {
     let by_id = |name: &str| json!([{name: {"id": "$user"}}]);
     let details = json!({"totalResult": "1", "appliedLimit": "100", "timestamp": "$any"});
@@ -868,5 +888,6 @@ pub(crate) fn all() -> Vec<Case> {
         .chain(schemas())
         .chain(providers())
         .chain(searches())
+        .chain(features())
         .collect()
 }

@@ -5,7 +5,9 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
-    case::{ADMIN, NEW, OLD, ldap_provider, link, merged, oauth_provider, oidc_provider, old_request},
+    case::{
+        ADMIN, FEATURES, NEW, OLD, ldap_provider, link, merged, oauth_provider, oidc_provider, old_request,
+    },
     contract,
     scene::{Scene, Step},
     success::AT_ONCE,
@@ -1203,6 +1205,42 @@ fn providers() -> Vec<Fault> {
     faults
 }
 
+/// Nothing of these may switch the API off, for the others of this world are at work.
+fn features() -> Vec<Fault> {
+    let set = |request: Value, id| fault(&format!("{FEATURES}/SetInstanceFeatures"), request, INVALID, id);
+    let mut faults = vec![set(json!({}), "COMMAND-Vigh1").says("user_schema")];
+    for (name, value, field) in [
+        ("loginDefaultOrg", json!(true), "login_default_org"),
+        ("oidcTokenExchange", json!(false), "oidc_token_exchange"),
+        (
+            "improvedPerformance",
+            json!(["IMPROVED_PERFORMANCE_PROJECT"]),
+            "improved_performance",
+        ),
+        ("debugOidcParentError", json!(true), "debug_oidc_parent_error"),
+        (
+            "oidcSingleV1SessionTermination",
+            json!(true),
+            "oidc_single_v1_session_termination",
+        ),
+        (
+            "enableBackChannelLogout",
+            json!(true),
+            "enable_back_channel_logout",
+        ),
+        ("loginV2", json!({"required": true}), "login_v2"),
+        ("permissionCheckV2", json!(false), "permission_check_v2"),
+        ("consoleUseV2UserApi", json!(true), "console_use_v2_user_api"),
+        ("enableRelationalTables", json!(true), "enable_relational_tables"),
+    ] {
+        faults.push(set(json!({"userSchema": true, name: value}), "MERLON-B5wX8rTc").says(field));
+    }
+    let twice =
+        json!({"improvedPerformance": ["IMPROVED_PERFORMANCE_PROJECT", "IMPROVED_PERFORMANCE_PROJECT"]});
+    faults.push(set(twice, "").says("ImprovedPerformance"));
+    faults
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() {
     let world = World::new().await;
@@ -1222,6 +1260,7 @@ async fn every_documented_error_is_the_same_in_every_form_and_changes_nothing() 
         others(),
         providers(),
         links(),
+        features(),
     ]
     .into_iter()
     .flatten()

@@ -15,6 +15,7 @@ mod world;
 
 mod deadline;
 mod errors;
+mod feature;
 mod forgotten;
 mod harm;
 mod infrastructure;

@@ -8,7 +8,7 @@ use std::sync::{
 use app::{Caller, Ctx, OrgRef, Target, access::authenticate, user};
 use domain::{
     access::{Role, Scope},
-    base::{OrgId, Span, Timestamp, UserId},
+    base::{InstanceId, OrgId, Span, Timestamp, UserId},
     org::{self, Org},
     user::{Command, User},
 };
@@ -97,6 +97,10 @@ impl World {
 
     pub(crate) fn ctx(&self) -> &Ctx {
         &self.running.ground.ctx
+    }
+
+    pub(crate) fn instance(&self) -> &InstanceId {
+        &self.running.ground.foundation.instance
     }
 
     /// A number that no other scene of this world has.

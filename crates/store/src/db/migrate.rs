@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("../../migrations/sqlite/0012_idp_intents.sql"),
     include_str!("../../migrations/sqlite/0013_password.sql"),
     include_str!("../../migrations/sqlite/0014_user_trigrams.sql"),
+    include_str!("../../migrations/sqlite/0015_features.sql"),
 ];
 
 /// Applies the steps that are missing. A database of a newer version is refused untouched.

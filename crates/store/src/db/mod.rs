@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::{
     commit::{Outcome, Statement, Value, WriteSet},
     error::{Error, Result},
+    features::KnownFeatures,
     holders::Holders,
 };
 
@@ -32,10 +33,20 @@ pub struct Store {
 #[derive(Debug)]
 pub(crate) struct Inner {
     database: Database,
-    pub(crate) holders: Arc<Holders>,
-    parcels: Arc<Notify>,
+    pub(crate) hearers: Hearers,
     /// After losing a race once, the losers of one stream queue here, so that each loses at most once more.
     turnstiles: Vec<Semaphore>,
+}
+
+/// Who hears of a commit before it is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Hearers {
+    /// Forget whose standing changed.
+    pub(crate) holders: Arc<Holders>,
+    /// Forget what instances are set to.
+    pub(crate) features: Arc<KnownFeatures>,
+    /// Rung when a message was put into the outbox.
+    pub(crate) parcels: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -173,15 +184,17 @@ impl Snapshot {
 impl Store {
     /// Opens a database, creating or migrating it as needed. Blocks: call it before serving.
     pub fn open(options: &StoreOptions) -> Result<Self> {
-        let holders = Arc::new(Holders::new());
-        let parcels = Arc::new(Notify::new());
-        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, &holders, &parcels)?);
+        let hearers = Hearers {
+            holders: Arc::new(Holders::new()),
+            features: Arc::new(KnownFeatures::new()),
+            parcels: Arc::new(Notify::new()),
+        };
+        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, hearers.clone())?);
         let turnstiles = (0..256).map(|_| Semaphore::new(1)).collect();
         Ok(Self {
             inner: Arc::new(Inner {
                 database,
-                holders,
-                parcels,
+                hearers,
                 turnstiles,
             }),
         })
@@ -211,7 +224,7 @@ impl Store {
 
     /// Rung after every commit that put a message into the outbox, even when nobody waits for its answer any more.
     pub fn parcels(&self) -> &Notify {
-        &self.inner.parcels
+        &self.inner.hearers.parcels
     }
 
     pub(crate) async fn commit(&self, set: WriteSet) -> Result<Outcome> {

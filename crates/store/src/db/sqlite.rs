@@ -5,19 +5,17 @@ pub mod inspect;
 mod reader;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
-use tokio::sync::Notify;
 
 pub(super) use reader::{SqliteRow, SqliteSnapshot};
 
 use crate::{
     commit::{Outcome, WriteSet},
-    db::migrate,
+    db::{Hearers, migrate},
     error::{Error, Result},
-    holders::Holders,
 };
 
 /// Older libraries can corrupt a database when a checkpoint meets a write (the WAL-reset bug).
@@ -31,7 +29,7 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, holders: &Arc<Holders>, parcels: &Arc<Notify>) -> Result<Self> {
+    pub(super) fn open(path: &Path, hearers: Hearers) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SOUND {
             return Err(Error::Unusable(format!(
                 "SQLite {} can corrupt a database under load; 3.51.3 or newer is needed",
@@ -41,10 +39,6 @@ impl Sqlite {
         let connection = connect(path, 64)?;
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
-        let hearers = writer::Hearers {
-            holders: Arc::clone(holders),
-            parcels: Arc::clone(parcels),
-        };
         let writer = writer::Writer::start(connection, wal.clone(), hearers)?;
         let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?)?;
         let readers = reader::Readers::new(path);

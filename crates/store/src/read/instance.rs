@@ -2,7 +2,7 @@
 
 use domain::{
     base::{InstanceId, OrgId, Timestamp},
-    instance::{Event, Instance},
+    instance::{Event, Features, Instance},
 };
 
 use crate::{
@@ -16,7 +16,7 @@ impl Stored for Instance {
     type Id = InstanceId;
 
     async fn load(snapshot: &mut Snapshot, instance: &InstanceId, id: &InstanceId) -> Result<(Head, Self)> {
-        let sql = "SELECT s.seq, s.created_at, s.changed_at, i.name, i.default_org
+        let sql = "SELECT s.seq, s.created_at, s.changed_at, i.name, i.default_org, i.user_schema
                    FROM stream s LEFT JOIN instance i ON i.id = s.id
                    WHERE s.instance = $1 AND s.kind = 'instance' AND s.id = $2";
         let found = snapshot
@@ -32,6 +32,9 @@ impl Stored for Instance {
                     Self {
                         name,
                         default_org: row.opt_text(4)?.map(OrgId::from_trusted),
+                        features: Features {
+                            user_schema: row.opt_int(5)?.map(|on| on != 0),
+                        },
                     },
                 ))
             })
@@ -46,15 +49,19 @@ impl Stored for Instance {
         _head: &Head,
         events: &[Event],
     ) -> Vec<Statement> {
-        let row = |Event::InstanceCreated { name, default_org }: &Event| {
-            Statement::new(
+        let row = |event: &Event| match event {
+            Event::InstanceCreated { name, default_org } => Statement::new(
                 "INSERT INTO instance (id, name, default_org) VALUES ($1, $2, $3)",
                 [
                     id.shared().into(),
                     name.as_str().into(),
                     default_org.shared().into(),
                 ],
-            )
+            ),
+            Event::FeatureSet { .. } | Event::FeaturesReset => Statement::new(
+                "UPDATE instance SET user_schema = $1 WHERE id = $2",
+                [self.features.user_schema.into(), id.shared().into()],
+            ),
         };
         events.iter().map(row).collect()
     }
@@ -79,4 +86,17 @@ pub async fn all(snapshot: &mut Snapshot) -> Result<Vec<InstanceEntry>> {
             })
         })
         .await
+}
+
+/// What is set of the features of an instance; nothing for one that does not exist.
+pub(crate) async fn features(snapshot: &mut Snapshot, instance: &InstanceId) -> Result<Features> {
+    let sql = "SELECT user_schema FROM instance WHERE id = $1";
+    let found = snapshot
+        .first(sql, &[instance.as_str().into()], |row| {
+            Ok(Features {
+                user_schema: row.opt_int(0)?.map(|on| on != 0),
+            })
+        })
+        .await?;
+    Ok(found.unwrap_or_default())
 }

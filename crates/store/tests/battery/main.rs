@@ -12,6 +12,7 @@ macro_rules! battery {
     () => {
         mod budget;
         mod change;
+        mod features;
         mod holder;
         mod inbox;
         mod log;

@@ -10,16 +10,17 @@ use std::{
     thread::JoinHandle,
 };
 
+use domain::{base::Aggregate, instance::Instance};
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ToSql, types::ToSqlOutput};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{checkpoint, reader::value_ref};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
+    db::Hearers,
     error::{Error, Result},
-    holders::Holders,
     outbox,
     read::user_text,
 };
@@ -89,14 +90,6 @@ impl Writer {
             drop(thread.join());
         }
     }
-}
-
-/// Who hears of a commit before it is answered.
-pub(super) struct Hearers {
-    /// Forget whose standing changed.
-    pub(super) holders: Arc<Holders>,
-    /// Rung when a message was put into the outbox.
-    pub(super) parcels: Arc<Notify>,
 }
 
 /// The writer's own side: its connection and the position of the last event.
@@ -203,9 +196,13 @@ impl Desk {
 
     /// Also after a failure: a commit that failed may be on the disk all the same.
     fn tell(&self, sets: &[&WriteSet]) {
-        let streams = sets.iter().flat_map(|set| &set.streams);
-        for stream in streams.filter(|stream| stream.standing) {
-            self.hearers.holders.forget(&stream.id);
+        for stream in sets.iter().flat_map(|set| &set.streams) {
+            if stream.standing {
+                self.hearers.holders.forget(&stream.id);
+            }
+            if stream.kind == Instance::KIND && !stream.events.is_empty() {
+                self.hearers.features.forget();
+            }
         }
         if sets.iter().flat_map(|set| &set.rows).any(outbox::is_put) {
             self.hearers.parcels.notify_one();
