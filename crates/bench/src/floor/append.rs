@@ -18,13 +18,15 @@ use domain::{
 use serde_json::Map;
 use store::{Store, StoreOptions};
 
-use crate::drive::{self, Job};
+use crate::{
+    drive::{self, Job},
+    people,
+};
 
 /// 2026-01-01T00:00:00Z; what time it is does not matter here.
 const NOW: i64 = 1_767_225_600_000_000;
 const FIRST_ID: usize = 289_201_938_475_610_114;
 const FACTORS: usize = 10;
-const JUMP: usize = 1_000_003;
 
 /// A store with users in it.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Append {
     }
 
     async fn add(&self, slot: usize) -> anyhow::Result<()> {
-        let user = slot.wrapping_mul(JUMP) % self.users;
+        let user = people::jump(slot, self.users);
         let id = &UserId::from_trusted(&(FIRST_ID + user).to_string());
         let factor = &FactorId::from_trusted(&(FIRST_ID * 2 + slot).to_string());
         let now = Timestamp(NOW + i64::try_from(slot)?);
