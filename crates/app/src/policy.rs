@@ -39,8 +39,6 @@ pub struct Policy {
     pub sends: SendLimits,
     /// Region (ISO 3166) that completes numbers without `+`; none refuses them.
     pub phone_region: Option<String>,
-    /// Where people reach this server, as `scheme://host[:port]`; none while the port is not known.
-    pub public_url: Option<String>,
     /// Host that messages and links speak of, without port.
     pub public_host: String,
     /// Where people reach the server: scheme, host and port, without a slash at the end.
@@ -81,7 +79,6 @@ impl Default for Policy {
             password: PasswordRules::default(),
             sends: SendLimits::default(),
             phone_region: None,
-            public_url: None,
             public_host: "localhost".into(),
             public_origin: "http://localhost:8080".into(),
             trusted_hosts: Vec::new(),

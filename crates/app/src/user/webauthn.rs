@@ -355,10 +355,10 @@ pub async fn create_link(
 
 /// The link to our own page, unless no passkey can be registered there. What it carries stands behind `#`, where no log sees it.
 fn own_page(ctx: &Ctx) -> Option<UrlTemplate> {
-    let url = ctx.policy.public_url.as_deref()?;
+    let origin = &ctx.policy.public_origin;
     relying_party(ctx, &ctx.policy.public_host).ok()?;
     let values = "user={{.UserID}}&id={{.CodeID}}&code={{.Code}}";
-    UrlTemplate::parse_registration(&format!("{url}{PAGE}#{values}"), &ctx.policy).ok()
+    UrlTemplate::parse_registration(&format!("{origin}{PAGE}#{values}"), &ctx.policy).ok()
 }
 
 async fn issue_in(

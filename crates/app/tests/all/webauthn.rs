@@ -34,7 +34,7 @@ async fn server() -> TestCtx {
     let exact = [PAGE, "https://app.example.com:8443"];
     TestCtx::with(TestOptions {
         policy: Policy {
-            public_url: Some(PAGE.into()),
+            public_origin: PAGE.into(),
             public_host: "id.example.com".into(),
             web_origins: WebOrigins {
                 exact: exact.map(|o| Url::parse(o).unwrap()).to_vec(),

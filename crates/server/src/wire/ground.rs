@@ -130,7 +130,6 @@ fn policy(settings: &Settings, port: u16) -> Policy {
             user_per_day: settings.sends.user_daily,
         },
         phone_region: settings.phone.default_region.clone(),
-        public_url: public_url(settings),
         public_host: public_host(settings),
         public_origin: public_origin(settings, port),
         trusted_hosts: trusted_hosts(settings),
@@ -180,17 +179,6 @@ fn span(time: Duration) -> Span {
     Span(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Where people reach this server: the external URL, or what a browser on this machine would use.
-fn public_url(settings: &Settings) -> Option<String> {
-    let server = &settings.server;
-    if let Some(url) = &server.external_url {
-        return Some(url.origin().ascii_serialization());
-    }
-    let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    let (host, port) = (public_host(settings), server.listen.port());
-    (port != 0).then(|| format!("{scheme}://{host}:{port}"))
-}
-
 /// The host that messages speak of: the configured one, or what a browser on this machine would use.
 fn public_host(settings: &Settings) -> String {
     let configured = settings
@@ -227,7 +215,6 @@ mod tests {
         assert_eq!(
             policy(&settings, 8080),
             Policy {
-                public_url: Some("http://localhost:8080".into()),
                 trusted_hosts: here,
                 ..Policy::default()
             }
