@@ -15,6 +15,7 @@ use crate::{
     access::Caller,
     ctx::Ctx,
     error::{Error, Result},
+    sealed,
 };
 
 /// A message as the inbox shows it.
@@ -75,7 +76,7 @@ pub async fn capture(
     recipient: &Destination,
     message: &InboxMessage,
 ) -> Result<()> {
-    let plain = serde_json::to_vec(message).unwrap_or_default();
+    let plain = sealed::json(message, "inbox_message.sealed")?;
     let captured = Captured {
         id: format!("{:0>20}", message.id),
         recipient: ctx.keys.destination(instance, &recipient.canonical()).0.to_vec(),

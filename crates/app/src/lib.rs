@@ -17,6 +17,7 @@ pub mod message;
 pub mod password;
 pub mod policy;
 pub mod schema;
+mod sealed;
 pub mod secret;
 pub mod totp;
 pub mod url_template;

@@ -20,13 +20,17 @@ use super::{
 use crate::{
     access::Caller,
     ctx::Ctx,
-    error::{Error, Invalid, Result, StoreError},
+    error::{Error, Invalid, Result},
+    sealed,
     secret::{Secret, Subject},
     url_template::leads_home,
 };
 
 /// Where people come back to, on every server.
 pub const CALLBACK: &str = "/idps/callback";
+
+/// Where what an intent knows is kept.
+const COLUMN: &str = "idp_intent";
 
 /// Intents that are forgotten in one round of tidying.
 const SWEEP: i64 = 500;
@@ -132,7 +136,7 @@ pub async fn start(ctx: &Ctx, caller: &Caller, idp: &IdpId, urls: &ReturnUrls) -
         idp: idp.clone(),
         urls: urls.clone(),
         state: ctx.keys.intent_digest("state", instance, id, &secret),
-        flow: seal(ctx, "flow", instance, id, &flow),
+        flow: seal(ctx, "flow", instance, id, &flow)?,
     };
     let changed = ctx
         .store
@@ -227,12 +231,12 @@ async fn at_once(
             idp: idp.clone(),
             urls: ReturnUrls::default(),
             state,
-            flow: seal(ctx, "flow", instance, id, &new_flow(ctx)),
+            flow: seal(ctx, "flow", instance, id, &new_flow(ctx))?,
         },
         Command::Return { state },
         Command::Succeed {
             token: ctx.keys.intent_digest("token", instance, id, token),
-            outcome: seal(ctx, "outcome", instance, id, identity),
+            outcome: seal(ctx, "outcome", instance, id, identity)?,
         },
     ];
     ctx.store
@@ -338,7 +342,7 @@ async fn succeed(
     let token = random(ctx);
     let succeed = Command::Succeed {
         token: ctx.keys.intent_digest("token", instance, id, &token),
-        outcome: seal(ctx, "outcome", instance, id, &identity),
+        outcome: seal(ctx, "outcome", instance, id, &identity)?,
     };
     apply(ctx, instance, id, &succeed).await?;
     let mut snapshot = ctx.store.snapshot().await?;
@@ -501,14 +505,11 @@ fn seal<T: Serialize>(
     instance: &InstanceId,
     id: &IntentId,
     value: &T,
-) -> SealedSecret {
-    let mut plain = serde_json::to_vec(value).unwrap_or_default();
-    let sealed = ctx.keys.seal(&*ctx.entropy, &place(kind, instance, id), &plain);
-    plain.zeroize();
-    SealedSecret::new(&URL_SAFE_NO_PAD.encode(sealed))
+) -> Result<SealedSecret> {
+    let plain = sealed::json(value, COLUMN)?;
+    Ok(sealed::seal(ctx, &place(kind, instance, id), &plain))
 }
 
-/// A value that does not open stands in a row that is not its own, or was sealed with another master key.
 fn open<T: DeserializeOwned>(
     ctx: &Ctx,
     kind: &'static str,
@@ -516,17 +517,6 @@ fn open<T: DeserializeOwned>(
     id: &IntentId,
     sealed: &SealedSecret,
 ) -> Result<T> {
-    let bytes = URL_SAFE_NO_PAD.decode(sealed.as_str()).ok();
-    let opened = bytes.and_then(|bytes| ctx.keys.open(&place(kind, instance, id), &bytes));
-    let value = opened.and_then(|mut plain| {
-        let value = serde_json::from_slice(&plain).ok();
-        plain.zeroize();
-        value
-    });
-    value.ok_or_else(|| {
-        Error::Store(StoreError::Corrupt {
-            place: "idp_intent",
-            reason: "what is sealed does not open for this intent".into(),
-        })
-    })
+    let plain = sealed::open(ctx, &place(kind, instance, id), sealed, COLUMN)?;
+    serde_json::from_slice(&plain).map_err(|_| sealed::corrupt(COLUMN, "it is of another form"))
 }

@@ -14,6 +14,7 @@ use crate::{
     language::Language,
     message::{Message, MessageKind},
     policy::CodePolicy,
+    sealed,
     secret::{Purpose, Secret, Subject, one_time_code},
     url_template::{LinkValues, UrlTemplate},
 };
@@ -248,7 +249,7 @@ pub(crate) async fn hand_over(
         user: user.id.clone(),
         org,
     };
-    put(ctx, work, &message, &draft.subject);
+    put(ctx, work, &message, &draft.subject)?;
     Ok(None)
 }
 
@@ -276,9 +277,9 @@ async fn account(
     .await
 }
 
-fn put(ctx: &Ctx, work: &mut Work<'_>, message: &Message, subject: &Subject) {
+fn put(ctx: &Ctx, work: &mut Work<'_>, message: &Message, subject: &Subject) -> Result<()> {
     let id = ctx.new_id();
-    let plain = serde_json::to_vec(message).unwrap_or_default();
+    let plain = sealed::json(message, "outbox.sealed")?;
     let parcel = outbox::Parcel {
         sealed: ctx.keys.seal(&*ctx.entropy, &format!("outbox/{id}"), &plain),
         id,
@@ -290,6 +291,7 @@ fn put(ctx: &Ctx, work: &mut Work<'_>, message: &Message, subject: &Subject) {
         attempts: 0,
     };
     work.write(outbox::put(&parcel));
+    Ok(())
 }
 
 /// What somebody entered, with the failures that still count against it.

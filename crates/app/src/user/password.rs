@@ -1,7 +1,6 @@
 //! The password: set it, prove it, reset it. Hashing and comparing happen before the unit of work, on threads of their own;
 //! what they found is a fact that the rules judge.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     access::Permission,
     base::{InstanceId, UserId},
@@ -20,14 +19,17 @@ use super::{
 use crate::{
     access::{self, Caller, Grant, Need, Target},
     ctx::Ctx,
-    error::{Error, PasswordDenied, Result, StoreError},
+    error::{Error, PasswordDenied, Result},
     language::Language,
     message::MessageKind,
     password::{self, Encoded, Fields, NewSecret},
-    schema,
+    schema, sealed,
     secret::{Purpose, Secret, Subject},
     url_template::UrlTemplate,
 };
+
+/// Where hashes are kept.
+const COLUMN: &str = "user_password.hash";
 
 const NEED: Need = Need::or_self(Permission::UserCredentialWrite);
 
@@ -248,8 +250,8 @@ async fn compare(
     let matched = match &against {
         Some(hash) if budget.rests_until(ctx.now()).is_none() => {
             let encoded = open(ctx, instance, user, hash)?;
-            let parsed =
-                Encoded::parse(encoded.reveal()).map_err(|_| corrupt("its encoding is not known"))?;
+            let parsed = Encoded::parse(encoded.reveal())
+                .map_err(|_| sealed::corrupt(COLUMN, "its encoding is not known"))?;
             password::matches(ctx, parsed, entered).await?
         }
         _ => false,
@@ -418,22 +420,9 @@ fn place(instance: &InstanceId, user: &UserId) -> String {
 }
 
 fn seal(ctx: &Ctx, instance: &InstanceId, user: &UserId, encoded: &Secret) -> SealedSecret {
-    let place = place(instance, user);
-    let sealed = ctx.keys.seal(&*ctx.entropy, &place, encoded.reveal().as_bytes());
-    SealedSecret::new(&URL_SAFE_NO_PAD.encode(sealed))
+    sealed::seal(ctx, &place(instance, user), encoded.reveal().as_bytes())
 }
 
 fn open(ctx: &Ctx, instance: &InstanceId, user: &UserId, sealed: &SealedSecret) -> Result<Secret> {
-    let bytes = URL_SAFE_NO_PAD.decode(sealed.as_str()).ok();
-    let opened = bytes.and_then(|bytes| ctx.keys.open(&place(instance, user), &bytes));
-    let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Secret::new)
-        .ok_or_else(|| corrupt("it does not open for this user"))
-}
-
-fn corrupt(reason: &'static str) -> Error {
-    Error::Store(StoreError::Corrupt {
-        place: "user_password.hash",
-        reason: reason.into(),
-    })
+    sealed::open_text(ctx, &place(instance, user), sealed, COLUMN)
 }

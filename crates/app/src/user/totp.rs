@@ -1,11 +1,10 @@
 //! TOTP as a factor: start a registration, complete it, remove the factor.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use data_encoding::BASE32_NOPAD;
 use domain::{
     access::Permission,
     base::{FactorId, InstanceId, Span, UserId},
-    user::{Command, SealedSecret, TotpAttempt, User},
+    user::{Command, TotpAttempt, User},
     user_schema::Authenticator,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,8 +15,8 @@ use super::{Changed, changed, code, command_as, username};
 use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
-    error::{Error, Result, StoreError},
-    schema,
+    error::Result,
+    schema, sealed,
     secret::{Purpose, Secret, Subject},
     totp::{self, SECRET_LENGTH},
 };
@@ -53,7 +52,7 @@ pub async fn start(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<TotpSt
     let id = &FactorId::from_trusted(&ctx.new_id());
     let mut bytes = [0; SECRET_LENGTH];
     ctx.entropy.fill(&mut bytes);
-    let sealed = &seal(ctx, &caller.instance, &target.user, id, &bytes);
+    let sealed = &sealed::seal(ctx, &place(&caller.instance, &target.user, id), &bytes);
     let secret = &Secret::new(BASE32_NOPAD.encode(&bytes));
     bytes.zeroize();
     let expires = ctx.now() + PENDING;
@@ -100,31 +99,6 @@ fn uri(issuer: &str, label: &str, secret: &Secret) -> Secret {
 fn place(instance: &InstanceId, user: &UserId, factor: &FactorId) -> String {
     let (in_length, user_length) = (instance.as_str().len(), user.as_str().len());
     format!("totp/{in_length}:{instance}/{user_length}:{user}/{factor}")
-}
-
-fn seal(ctx: &Ctx, instance: &InstanceId, user: &UserId, factor: &FactorId, secret: &[u8]) -> SealedSecret {
-    let sealed = ctx
-        .keys
-        .seal(&*ctx.entropy, &place(instance, user, factor), secret);
-    SealedSecret::new(&URL_SAFE_NO_PAD.encode(sealed))
-}
-
-/// A secret that does not open stands in a row that is not its own, or was sealed with another master key.
-fn open(
-    ctx: &Ctx,
-    instance: &InstanceId,
-    user: &UserId,
-    factor: &FactorId,
-    sealed: &SealedSecret,
-) -> Result<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(sealed.as_str()).ok();
-    let opened = bytes.and_then(|bytes| ctx.keys.open(&place(instance, user, factor), &bytes));
-    opened.ok_or_else(|| {
-        Error::Store(StoreError::Corrupt {
-            place: "totp_factor.secret",
-            reason: "it does not open for this factor".into(),
-        })
-    })
 }
 
 /// Enters the first code of a factor: oneself, or with `user.credential.write`.
@@ -176,10 +150,9 @@ async fn attempt(
     let known = user.state.person().and_then(|p| p.totp(factor));
     let steps = match (&code, known) {
         (Some(code), Some(known)) => {
-            let mut secret = open(ctx, &instance, &user.id, factor, &known.secret)?;
-            let steps = totp::matching_steps(&secret, code, ctx.now());
-            secret.zeroize();
-            steps
+            let place = place(&instance, &user.id, factor);
+            let secret = sealed::open(ctx, &place, &known.secret, "totp_factor.secret")?;
+            totp::matching_steps(&secret, code, ctx.now())
         }
         _ => Vec::new(),
     };
