@@ -33,6 +33,7 @@ use proto::{
 };
 
 use crate::{call::Call, feature::switch::About};
+pub use id::{OVERLOADED, USER_EXISTS};
 use text::{Args, Text};
 
 macro_rules! ops {
@@ -40,7 +41,7 @@ macro_rules! ops {
         /// What was asked for; the same condition has different ids in different operations.
         ///
         /// `Admit` is what comes before any of them: finding out who asks.
-        #[allow(missing_docs, reason = "each variant is explained by the RPCs of its name")]
+        #[expect(missing_docs, reason = "each variant is explained by the RPCs of its name")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Op { $($op),+ }
 
@@ -634,7 +635,7 @@ pub(crate) fn instance_unknown() -> Answer {
 pub(crate) fn unavailable(failure: &StoreError) -> Answer {
     match failure {
         StoreError::Overloaded => {
-            let mut answer = Answer::new(Code::ResourceExhausted, "MERLON-p7Fc2LyB", Text::Overloaded);
+            let mut answer = Answer::new(Code::ResourceExhausted, OVERLOADED, Text::Overloaded);
             answer.retry_after = Some(Duration::from_secs(1));
             answer
         }

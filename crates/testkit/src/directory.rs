@@ -31,7 +31,7 @@ const PERSON_DN: &str = "uid=ada,dc=example,dc=com";
 
 /// What it does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is named after what is wrong")]
+#[expect(missing_docs, reason = "each is named after what is wrong")]
 pub enum Fault {
     Hangs,
     HangsAtThePassword,

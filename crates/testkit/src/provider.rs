@@ -41,7 +41,7 @@ pub const SUBJECT: &str = "248289761001";
 
 /// What it does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is named after what is wrong")]
+#[expect(missing_docs, reason = "each is named after what is wrong")]
 pub enum Lie {
     Nonce,
     Audience,

@@ -4,6 +4,12 @@ use domain::user::Channel;
 
 use super::Op;
 
+/// The server has too much to do at the moment; the same request is worth sending again.
+pub const OVERLOADED: &str = "MERLON-p7Fc2LyB";
+
+/// A user is to be created under an id that another one has.
+pub const USER_EXISTS: &str = "COMMAND-Nn8CRVlkeZ";
+
 /// The user is unknown, deleted, of another organization, or not to be seen; for the inbox, the message.
 pub(super) const fn not_found(op: Op) -> &'static str {
     match op {
@@ -81,7 +87,7 @@ pub(super) const fn not_found(op: Op) -> &'static str {
 /// The id of a new user is taken.
 pub(super) const fn user_exists(op: Op) -> &'static str {
     match op {
-        Op::CreateUser => "COMMAND-Nn8CRVlkeZ",
+        Op::CreateUser => USER_EXISTS,
         _ => "MERLON-d2Gy6MwF",
     }
 }

@@ -16,7 +16,7 @@ pub enum Scope {
 
 /// What can be allowed. The names are those of the public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
+#[expect(
     missing_docs,
     reason = "each variant is explained by its name in the public API"
 )]
@@ -63,7 +63,7 @@ macro_rules! roles {
     ($($variant:ident $name:literal [$($permission:ident)*]),+ $(,)?) => {
         /// A named bundle of permissions. The names are those of the public API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[allow(missing_docs, reason = "each variant is explained by its name in the public API")]
+        #[expect(missing_docs, reason = "each variant is explained by its name in the public API")]
         pub enum Role {
             $(#[serde(rename = $name)] $variant),+
         }

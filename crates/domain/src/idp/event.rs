@@ -11,7 +11,7 @@ use crate::{
 /// A fact about an identity provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(
+#[expect(
     missing_docs,
     reason = "each field is named after what it holds, and explained at its command"
 )]

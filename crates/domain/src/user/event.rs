@@ -18,7 +18,7 @@ use crate::{
 /// A fact about a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(
+#[expect(
     missing_docs,
     reason = "each field is named after what it holds, and explained at its command"
 )]

@@ -9,7 +9,7 @@ use crate::base::Forgettable;
 /// A fact about a user schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(
+#[expect(
     missing_docs,
     reason = "each field is named after what it holds, and explained at its command"
 )]

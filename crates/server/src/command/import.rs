@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::error::{OVERLOADED, USER_EXISTS};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
@@ -33,10 +34,6 @@ const TOLD: u64 = 20;
 const TRIES: u32 = 100;
 /// The pause before that.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The id of "too much to do".
-const BUSY: &str = "MERLON-p7Fc2LyB";
-/// The id of "the user exists already".
-const EXISTS: &str = "COMMAND-Nn8CRVlkeZ";
 
 /// A line of the file.
 struct Line {
@@ -228,8 +225,10 @@ impl Worker {
             let id = answer.body["details"][0]["id"].as_str().unwrap_or_default();
             match answer.status {
                 status if status.is_success() => return Fate::Created,
-                StatusCode::CONFLICT if id == EXISTS && self.order.skip_existing => return Fate::Existed,
-                StatusCode::TOO_MANY_REQUESTS if id == BUSY => tokio::time::sleep(PAUSE).await,
+                StatusCode::CONFLICT if id == USER_EXISTS && self.order.skip_existing => {
+                    return Fate::Existed;
+                }
+                StatusCode::TOO_MANY_REQUESTS if id == OVERLOADED => tokio::time::sleep(PAUSE).await,
                 _ => return Fate::Refused(text, reason(&answer)),
             }
         }
