@@ -1,4 +1,4 @@
-//! The server as a library: configuration, wiring, listener and commands, so that tests can start it in process.
+//! The server as a library: configuration, wiring and commands, so that tests can start it in process.
 
 pub mod cli;
 pub mod client;

@@ -1,5 +1,6 @@
 //! Section `cors`: web pages of which origins may call the API from a browser.
 
+use listener::Origins;
 use url::Url;
 
 use super::key::{Form, Key};
@@ -16,34 +17,16 @@ const ORIGINS: Key = Key::new(
 pub(super) const KEYS: &[&Key] = &[&ORIGINS];
 
 /// Who may call from a browser.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cors {
-    /// Every origin.
-    Any,
-    /// These origins, as browsers write them.
-    Only(Vec<String>),
-}
-
-impl Cors {
-    /// Whether a page of this origin, as its browser names it, may call.
-    pub fn allows(&self, origin: &[u8]) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Only(origins) => origins.iter().any(|known| known.as_bytes() == origin),
-        }
+pub(super) fn read(reader: &mut Reader) -> Option<Origins> {
+    if !reader.is_written(&ORIGINS) {
+        return Some(Origins::Any);
     }
-
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        if !reader.is_written(&ORIGINS) {
-            return Some(Self::Any);
-        }
-        let origins = reader.list(&ORIGINS, parse_origin)?;
-        Some(if origins.iter().any(|origin| origin == "*") {
-            Self::Any
-        } else {
-            Self::Only(origins)
-        })
-    }
+    let origins = reader.list(&ORIGINS, parse_origin)?;
+    Some(if origins.iter().any(|origin| origin == "*") {
+        Origins::Any
+    } else {
+        Origins::Only(origins)
+    })
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {

@@ -27,8 +27,9 @@ mod written;
 
 use std::path::PathBuf;
 
+use listener::Origins;
+
 pub use self::codes::{CodeRule, Codes};
-pub use self::cors::Cors;
 pub use self::data::Data;
 pub use self::idp::Idp;
 pub use self::inbox::{Access, Capture, Inbox};
@@ -60,7 +61,7 @@ pub struct Settings {
     /// Certificate; none means cleartext.
     pub tls: Option<Tls>,
     /// Which web pages of other origins may call.
-    pub cors: Cors,
+    pub cors: Origins,
     /// Data directory.
     pub data: Data,
     /// Key that seals what is stored.
@@ -139,7 +140,7 @@ impl Settings {
 
     /// Every section is read before the first missing one ends it, so that all problems are found.
     fn read(reader: &mut Reader, dev: bool) -> Option<Self> {
-        let (server, tls, cors) = (Server::read(reader), Tls::read(reader), Cors::read(reader));
+        let (server, tls, cors) = (Server::read(reader), Tls::read(reader), cors::read(reader));
         let (data, master_key) = (Data::read(reader), MasterKey::read(reader));
         let (smtp, inbox) = (Smtp::read(reader), Inbox::read(reader, dev));
         let sms_webhook = Webhook::read(reader, &webhook::SMS);

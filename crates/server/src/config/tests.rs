@@ -213,7 +213,7 @@ fn lists_come_as_yaml_lists_and_comma_separated_variables() {
     assert_eq!(settings.server.public_hosts, ["app.example.com", "b.example.com"]);
     assert_eq!(
         load("cors:\n  origins: []\n", &[]).unwrap().cors,
-        Cors::Only(vec![])
+        Origins::Only(vec![])
     );
 }
 

@@ -1,25 +1,23 @@
-//! The shell around the routes: sockets, TLS, what every request gets (id, limits, headers), health and metrics.
-//! It knows no route of the product.
+//! What the listener is given: socket, TLS and limits as they are configured, and beside the product's routes those for whoever
+//! runs the server: health, metrics, the landing page.
 
-mod body;
-mod forwarded;
+mod bind;
 mod landing;
-mod listener;
 mod ops;
-mod readiness;
-mod request;
 mod tls;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
+use listener::Options;
+pub use listener::{Drain, Readiness};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-pub use self::listener::{BindError, Drain};
-pub use self::readiness::Readiness;
+pub use self::bind::BindError;
 pub use self::tls::TlsError;
 pub(crate) use self::tls::certificates;
 use crate::config::{Settings, Tls};
@@ -69,36 +67,56 @@ pub fn check_certificate(tls: &Tls) -> Result<(), TlsError> {
 }
 
 /// An address that is taken; whoever connects waits until it is served.
-pub struct Bound(listener::Listener);
+pub struct Bound {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+    address: SocketAddr,
+}
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Bound({})", self.address())
+        write!(f, "Bound({})", self.address)
     }
 }
 
 impl Bound {
     /// The address, with the real port.
     pub fn address(&self) -> SocketAddr {
-        self.0.address()
+        self.address
     }
 }
 
 /// Takes the address that is configured. Must be called within a Tokio runtime.
 pub fn bind(settings: &Settings) -> Result<Bound, ServeError> {
     let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-    Ok(Bound(listener::Listener::bind(&settings.server, tls)?))
+    let (socket, address) = bind::bind(settings.server.listen)?;
+    Ok(Bound { socket, tls, address })
 }
 
 /// Serves `product` (the product's routes, its fallback included) beside health, metrics and the landing page, until
 /// `parts.stop` is cancelled. Must be called within a Tokio runtime.
-pub fn serve(settings: &Settings, Bound(listener): Bound, product: Router, parts: Parts) -> Serving {
-    let address = listener.address();
+pub fn serve(settings: &Settings, bound: Bound, product: Router, parts: Parts) -> Serving {
+    let address = bound.address();
+    let options = options(settings, parts.request_seed);
     let routes = Router::new()
         .merge(ops::routes(parts.readiness.clone(), parts.metrics))
         .merge(landing::routes(settings))
         .merge(product);
-    let shell = Arc::new(request::Shell::new(settings, routes, parts.request_seed));
-    let task = tokio::spawn(listener.run(shell, parts.readiness, parts.stop));
+    let door = (bound.socket, bound.tls);
+    let task = listener::serve(door, options, routes, parts.readiness, parts.stop);
     Serving { address, task }
+}
+
+fn options(settings: &Settings, request_seed: u64) -> Options {
+    let server = &settings.server;
+    Options {
+        max_connections: server.max_connections,
+        max_streams: server.max_streams,
+        header_timeout: server.header_timeout,
+        drain_time: server.drain_time,
+        trusted_proxies: server.trusted_proxies.clone(),
+        origins: settings.cors.clone(),
+        https: settings.is_https(),
+        request_seed,
+    }
 }

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
-use super::readiness::Readiness;
+use super::Readiness;
 use crate::metrics;
 
 /// The routes.

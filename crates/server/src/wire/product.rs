@@ -28,9 +28,8 @@ pub(super) fn product(
     let page = inbox_page(settings, ctx, &instances);
     let people = login::routes(Arc::clone(ctx), instances.clone());
     let callback = federation::routes(Arc::clone(ctx), instances.clone());
-    let gate = api::gate::TokenGate::new(Arc::clone(ctx), instances);
-    let rpc = api::rpc::service(gate, api::services::all(ctx))?;
-    let (health, stopping) = (rpc.clone(), stop.clone());
+    let (api, health) = api::routes(ctx, instances)?;
+    let stopping = stop.clone();
     workers.tasks.spawn(async move {
         stopping.cancelled().await;
         health.shut_down();
@@ -48,12 +47,7 @@ pub(super) fn product(
         .tasks
         .spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));
     spawn(workers, tidy(Arc::clone(ctx)));
-    Ok(Router::new()
-        .merge(api::openapi::routes())
-        .merge(page)
-        .merge(people)
-        .merge(callback)
-        .fallback_service(rpc))
+    Ok(api.merge(page).merge(people).merge(callback))
 }
 
 /// The inbox page: for administrators, or open to whoever reaches this server by a name of its own.

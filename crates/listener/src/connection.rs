@@ -1,8 +1,7 @@
-//! The listener: HTTP/1.1 and HTTP/2 on one port, with or without TLS, every connection within limits, and a stop that
-//! finishes what was accepted.
+//! Connections: HTTP/1.1 and HTTP/2 on one port, with or without TLS, each within limits, and a stop that finishes what
+//! was accepted.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,21 +14,19 @@ use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::readiness::Readiness;
-use super::request::Shell;
-use crate::config::Server;
+use crate::Options;
+use crate::readiness::Readiness;
+use crate::request::Shell;
 
 /// Bytes of a request head.
 const HEADER_BYTES: u32 = 32 * 1024;
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// Bytes of one request body that may wait unread.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// Bytes of all request bodies of one connection that may wait unread.
@@ -39,32 +36,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pause after an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Why an address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Something listens there.
-    #[error(
-        "{0} is taken by another program; stop it, or choose another address with --listen (port 0 takes a free one)"
-    )]
-    Taken(SocketAddr),
-    /// Not ours to take.
-    #[error("no permission to listen on {0}; choose a port from 1024 on with --listen")]
-    Forbidden(SocketAddr),
-    /// Anything else.
-    #[error("cannot listen on {0}: {1}; choose an address of this machine with --listen")]
-    Other(SocketAddr, io::Error),
-}
-
-impl BindError {
-    fn new(address: SocketAddr, error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken(address),
-            io::ErrorKind::PermissionDenied => Self::Forbidden(address),
-            _ => Self::Other(address, error),
-        }
-    }
-}
 
 /// How the end came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,32 +49,18 @@ pub enum Drain {
 /// A bound socket with its limits.
 pub(super) struct Listener {
     socket: TcpListener,
-    address: SocketAddr,
     tls: Option<TlsAcceptor>,
-    limits: Server,
+    options: Options,
 }
 
 impl Listener {
-    pub(super) fn bind(server: &Server, tls: Option<TlsAcceptor>) -> Result<Self, BindError> {
-        let socket = bind(server.listen).map_err(|error| BindError::new(server.listen, error))?;
-        let address = socket
-            .local_addr()
-            .map_err(|error| BindError::new(server.listen, error))?;
-        Ok(Self {
-            socket,
-            address,
-            tls,
-            limits: server.clone(),
-        })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn new(socket: TcpListener, tls: Option<TlsAcceptor>, options: Options) -> Self {
+        Self { socket, tls, options }
     }
 
     /// Accepts until `stop`, then finishes what was accepted within the drain time.
     pub(super) async fn run(self, shell: Arc<Shell>, readiness: Readiness, stop: CancellationToken) -> Drain {
-        let drain_time = self.limits.drain_time;
+        let drain_time = self.options.drain_time;
         let (tracker, cut) = (TaskTracker::new(), CancellationToken::new());
         self.accept_until(&stop, &shell, &tracker, &cut).await;
         readiness.object("shutdown", "the server is stopping");
@@ -124,11 +81,11 @@ impl Listener {
         tracker: &TaskTracker,
         cut: &CancellationToken,
     ) {
-        let slots = Arc::new(Semaphore::new(self.limits.max_connections));
+        let slots = Arc::new(Semaphore::new(self.options.max_connections));
         let door = Arc::new(Door {
-            http: builder(&self.limits),
+            http: builder(&self.options),
             tls: self.tls,
-            patience: self.limits.header_timeout,
+            patience: self.options.header_timeout,
             shell: shell.clone(),
             stop: stop.clone(),
         });
@@ -152,17 +109,6 @@ impl Listener {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// Waits for a free slot first: beyond the limit, connections wait in the system's queue.
 async fn accept(
     socket: &TcpListener,
@@ -179,17 +125,17 @@ async fn accept(
     }
 }
 
-fn builder(limits: &Server) -> Builder<TokioExecutor> {
+fn builder(options: &Options) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        .header_read_timeout(options.header_timeout)
         .max_buf_size(HEADER_BYTES as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.max_streams)
+        .max_concurrent_streams(options.max_streams)
         .max_header_list_size(HEADER_BYTES)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

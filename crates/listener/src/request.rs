@@ -22,9 +22,8 @@ use tokio::time::Instant;
 use tower::Service;
 use tracing::Instrument;
 
-use super::body::Timely;
-use super::forwarded;
-use crate::config::{Cors, Settings};
+use crate::body::Timely;
+use crate::{Options, Origins, forwarded};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,7 +34,7 @@ const BODY_TIME: Duration = Duration::from_mins(1);
 pub(super) struct Shell {
     routes: Router,
     trusted: Vec<IpNet>,
-    cors: Cors,
+    origins: Origins,
     https: bool,
     ids: Ids,
     seconds: Histogram,
@@ -45,15 +44,15 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(settings: &Settings, routes: Router, seed: u64) -> Self {
+    pub(super) fn new(options: &Options, routes: Router) -> Self {
         let class = |class: &'static str| metrics::counter!("merlon_http_requests_total", "status" => class);
         Self {
             routes,
-            trusted: settings.server.trusted_proxies.clone(),
-            cors: settings.cors.clone(),
-            https: settings.is_https(),
+            trusted: options.trusted_proxies.clone(),
+            origins: options.origins.clone(),
+            https: options.https,
             ids: Ids {
-                seed,
+                seed: options.request_seed,
                 count: AtomicU64::new(0),
             },
             seconds: metrics::histogram!("merlon_http_request_seconds"),
@@ -95,7 +94,7 @@ impl Shell {
         let foreign = request
             .headers()
             .get(ORIGIN)
-            .is_some_and(|origin| !self.cors.allows(origin.as_bytes()));
+            .is_some_and(|origin| !self.origins.allows(origin.as_bytes()));
         if foreign && !request.uri().path().starts_with("/ui/") {
             request.headers_mut().remove(ORIGIN);
         }
