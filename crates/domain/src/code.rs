@@ -146,7 +146,8 @@ mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-        let text: String = bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(digit).collect();
+        let mut text = String::with_capacity(64);
+        text.extend(bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(digit));
         serializer.serialize_str(&text)
     }
 
@@ -154,18 +155,19 @@ mod hex {
         char::from_digit(u32::from(nibble), 16).unwrap_or('0')
     }
 
+    fn value(digit: u8) -> Option<u8> {
+        let value = char::from(digit).to_digit(16)?;
+        u8::try_from(value).ok()
+    }
+
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
         let text = String::deserialize(deserializer)?;
-        let digits: Option<Vec<u8>> = text
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect();
-        let digits = digits
-            .filter(|d| d.len() == 64)
-            .ok_or_else(|| D::Error::custom("64 hexadecimal digits"))?;
+        let wrong = || D::Error::custom("64 hexadecimal digits");
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| wrong())?;
         let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair[0] << 4 | pair[1];
+            let (high, low) = value(pair[0]).zip(value(pair[1])).ok_or_else(wrong)?;
+            *byte = high << 4 | low;
         }
         Ok(bytes)
     }
@@ -190,6 +192,26 @@ mod tests {
             digest: Digest([byte; 32]),
             length: 6,
             budget: GuessBudget::default(),
+        }
+    }
+
+    #[test]
+    fn a_digest_is_read_from_its_64_digits_only() {
+        let digest = Digest(std::array::from_fn(|place| u8::try_from(place * 8).unwrap()));
+        let text = serde_json::to_string(&digest).unwrap();
+        assert_eq!(text.len(), 66);
+        assert!(serde_json::from_str::<Digest>(&text).unwrap() == digest);
+        let inside = &text[1..65];
+        for wrong in [
+            &inside[..62],
+            &format!("{inside}00"),
+            &inside.replace('f', "g"),
+            &inside.replace("f0", "é"),
+        ] {
+            assert!(
+                serde_json::from_str::<Digest>(&format!("\"{wrong}\"")).is_err(),
+                "{wrong}"
+            );
         }
     }
 
