@@ -191,7 +191,8 @@ impl Door {
         let service = service_fn(move |request: Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
             let shell = self.shell.clone();
-            async move { Ok::<_, Infallible>(shell.answer(request, peer).await) }
+            // Boxed, because HTTP/2 makes a task of it, which is moved about.
+            Box::pin(async move { Ok::<_, Infallible>(shell.answer(request, peer).await) })
         });
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut patience = pin!(sleep(self.patience));

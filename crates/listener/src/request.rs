@@ -165,6 +165,22 @@ fn internal(grpc: Option<HeaderValue>) -> Response<Body> {
     response
 }
 
+/// What browsers are told unless a route says otherwise.
+const SAFE: [(HeaderName, HeaderValue); 6] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("x-robots-tag"),
+        HeaderValue::from_static("none"),
+    ),
+];
+
 /// Headers for browsers, where the route set none of its own. gRPC answers never become pages and go without.
 fn dress(headers: &mut HeaderMap, https: bool) {
     if headers
@@ -173,19 +189,8 @@ fn dress(headers: &mut HeaderMap, https: bool) {
     {
         return;
     }
-    let defaults = [
-        (CACHE_CONTROL, "no-store"),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-        (REFERRER_POLICY, "no-referrer"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("x-robots-tag"), "none"),
-    ];
-    for (name, value) in defaults {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in SAFE {
+        headers.entry(name).or_insert(value);
     }
     if https {
         let year = HeaderValue::from_static("max-age=31536000");

@@ -27,7 +27,6 @@ use super::{Body, DEFAULT_DEADLINE, Gate, MAX_BODY_BYTES, WiringError, cors, res
 const GRPC: &[u8] = b"application/grpc";
 const GRPC_WEB: &[u8] = b"application/grpc-web";
 const GRPC_WEB_TEXT: &[u8] = b"application/grpc-web-text";
-static X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// The HTTP service of all methods in all wire forms; cheap to clone, and usable as the fallback of a router.
 pub struct RpcService<G: Gate> {
@@ -264,13 +263,22 @@ fn preflight() -> Response<Body> {
     response
 }
 
+const PRIVATE: [(HeaderName, HeaderValue); 4] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (PRAGMA, HeaderValue::from_static("no-cache")),
+    (EXPIRES, HeaderValue::from_static("0")),
+    (
+        HeaderName::from_static("x-robots-tag"),
+        HeaderValue::from_static("none"),
+    ),
+];
+
 /// Answers hold personal data and codes: nobody between us and the caller may keep them.
 fn private(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(EXPIRES, HeaderValue::from_static("0"));
-    headers.insert(&X_ROBOTS_TAG, HeaderValue::from_static("none"));
+    for (name, value) in PRIVATE {
+        headers.insert(name, value);
+    }
     response
 }
 

@@ -36,15 +36,15 @@ fn target_of(id: &str) -> app::Result<Target> {
     user_id(id).map(Target::of)
 }
 
-fn shown(view: &UserView) -> wire::User {
+fn shown(view: UserView) -> wire::User {
     wire::User {
         user_id: view.id.to_string(),
-        details: details_2024(&changed_of(view)),
-        authenticators: shapes::authenticators_of(view),
+        details: details_2024(&changed_of(&view)),
+        authenticators: shapes::authenticators_of(&view),
         contact: shapes::contact_of(&view.person),
         state: shapes::state_of(&view.person),
         schema: shapes::schema_of(view.schema.as_ref()),
-        data: shapes::data_of(&view.person),
+        data: shapes::data_of(view.person.data),
     }
 }
 
@@ -96,7 +96,7 @@ impl UserService<Call> for Users {
         answer(&call, Op::GetUser, async {
             let view = user::get(&self.ctx, caller, &target_of(&req.user_id)?).await?;
             Ok(wire::GetUserByIdResponse {
-                user: Some(shown(&view)),
+                user: Some(shown(view)),
             })
         })
         .await
@@ -121,7 +121,7 @@ impl UserService<Call> for Users {
                     timestamp: timestamp(found.at),
                 }),
                 sorting_column: column.into(),
-                result: found.users.iter().map(shown).collect(),
+                result: found.users.into_iter().map(shown).collect(),
             })
         })
         .await

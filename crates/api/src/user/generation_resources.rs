@@ -32,14 +32,14 @@ use super::{
 };
 use crate::{call::Call, error::Op};
 
-fn shown(view: &UserView) -> wire::GetUser {
+fn shown(view: UserView) -> wire::GetUser {
     wire::GetUser {
-        details: details(&changed_of(view)),
+        details: details(&changed_of(&view)),
         schema: shapes::schema_of(view.schema.as_ref()),
-        data: shapes::data_of(&view.person),
         contact: shapes::contact_of(&view.person),
-        authenticators: shapes::authenticators_of(view),
+        authenticators: shapes::authenticators_of(&view),
         state: shapes::state_of(&view.person),
+        data: shapes::data_of(view.person.data),
     }
 }
 
@@ -93,7 +93,7 @@ impl ZitadelUsers<Call> for Users {
             in_instance(self, &call, req.instance.as_ref())?;
             let view = user::get(&self.ctx, caller, &Target::of(id(&req.id)?)).await?;
             Ok(wire::GetUserResponse {
-                user: Some(shown(&view)),
+                user: Some(shown(view)),
             })
         })
         .await
@@ -118,7 +118,7 @@ impl ZitadelUsers<Call> for Users {
                     total_result: found.total.unsigned_abs(),
                     timestamp: timestamp(found.at),
                 }),
-                result: found.users.iter().map(shown).collect(),
+                result: found.users.into_iter().map(shown).collect(),
             })
         })
         .await

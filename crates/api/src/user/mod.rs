@@ -21,6 +21,7 @@ use domain::{
     base::{FactorId, IdpId, InstanceId, IntentId, OrgId, SchemaId, Timestamp, UserId, UsernameId},
     user::FactorName,
 };
+use futures_util::TryFutureExt;
 use proto::{
     rpc::Status,
     wkt,
@@ -46,13 +47,13 @@ impl Users {
     }
 }
 
-/// Runs a use case and words its refusal for this caller.
-pub(crate) async fn answer<T>(
+/// Runs a use case and words its refusal for this caller. No `async fn`, which would hold `work` twice.
+pub(crate) fn answer<T>(
     call: &Call,
     op: Op,
     work: impl Future<Output = app::Result<T>> + Send,
-) -> Result<T, Status> {
-    work.await.map_err(|error| call.refuse(op, error))
+) -> impl Future<Output = Result<T, Status>> + Send {
+    work.map_err(move |error| call.refuse(op, error))
 }
 
 #[expect(

@@ -392,8 +392,10 @@ macro_rules! shapes {
                 })
             }
 
-            pub(in crate::user) fn data_of(person: &Person) -> Option<proto::wkt::Struct> {
-                (!person.data.is_empty()).then(|| person.data.clone().into())
+            pub(in crate::user) fn data_of(
+                data: serde_json::Map<String, serde_json::Value>,
+            ) -> Option<proto::wkt::Struct> {
+                (!data.is_empty()).then(|| data.into())
             }
         }
     };

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,15 +139,15 @@ where
     request
         .validate()
         .map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
-    let answer = call(request);
-    Ok(Box::pin(async move {
-        let answer = answer.await?;
+    let encode = move |answer: Res| {
         if proto {
             Ok(answer.encode_to_vec().into())
         } else {
             to_json(&answer)
         }
-    }))
+    };
+    // No `async` block, which would hold the call twice.
+    Ok(Box::pin(call(request).map(move |answer| answer.and_then(encode))))
 }
 
 /// The answer to a method that is not of this service.
@@ -154,9 +155,13 @@ pub(crate) fn unknown(info: &'static MethodInfo) -> Result<CallFuture, Status> {
     Err(Status::not_implemented(info.name))
 }
 
+/// Most answers fit into this.
+const ANSWER_BYTES: usize = 1024;
+
 fn to_json<T: Serialize>(answer: &T) -> Result<Bytes, Status> {
-    let encoded = serde_json::to_vec(answer).map(Bytes::from);
-    encoded.map_err(|error| {
+    let mut json = Vec::with_capacity(ANSWER_BYTES);
+    let written = serde_json::to_writer(&mut json, answer);
+    written.map(|()| json.into()).map_err(|error| {
         Status::new(
             super::Code::Internal,
             format!("the answer has no JSON form: {error}"),
