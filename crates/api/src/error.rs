@@ -640,6 +640,11 @@ pub(crate) fn unavailable(failure: &StoreError) -> Answer {
             answer
         }
         StoreError::Contention => Answer::new(Code::Aborted, "MERLON-v5Qn8GtM", Text::Contention),
+        StoreError::Unavailable => {
+            let mut answer = Answer::new(Code::Unavailable, "MERLON-h8Wd3RzN", Text::DatabaseUnavailable);
+            answer.retry_after = Some(Duration::from_secs(2));
+            answer
+        }
         StoreError::Closed => Answer::new(Code::Unavailable, "MERLON-j1Zd4KwX", Text::Unavailable),
         StoreError::Corrupt { .. }
         | StoreError::Taken(_)

@@ -20,6 +20,8 @@ use crate::{
 };
 
 const KEY_CHECK: &str = "master key check";
+/// Of several servers that start on an empty database, one lays the foundation.
+const FOUNDED: &str = "founded";
 
 /// What stands after a start.
 #[derive(Clone, Debug)]
@@ -107,10 +109,10 @@ pub fn plan(ctx: &Ctx) -> Plan {
     }
 }
 
-/// Lays the foundation in one commit.
-pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Foundation> {
+/// Lays the foundation in one commit. Nothing if another server was faster.
+pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Option<Foundation>> {
     let (instance, org) = (&plan.foundation.instance, &plan.foundation.org);
-    let laid: Result<()> = ctx
+    let laid: Result<bool> = ctx
         .store
         .change(
             "instance.found",
@@ -119,6 +121,10 @@ pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Foundation> {
             ctx.now(),
             |work| {
                 Box::pin(async move {
+                    if !read::instance::all(work.snapshot()).await?.is_empty() {
+                        return Ok(false);
+                    }
+                    work.guard(store::meta::only_once(FOUNDED));
                     lay_ground(ctx, work, instance, org).await?;
                     let address = EmailAddress::parse(&format!("admin@{}", ctx.policy.public_host));
                     person(work, org, &plan.users.admin, Kind::Human, address.ok()).await?;
@@ -130,20 +136,24 @@ pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Foundation> {
                         expires: NO_EXPIRY,
                         existing: 0,
                     };
-                    work.decide(&mut automation, add).map_err(Error::from)
+                    work.decide(&mut automation, add)?;
+                    Ok(true)
                 })
             },
         )
         .await;
-    laid.map(|()| plan.foundation.clone())
+    laid.map(|laid| laid.then(|| plan.foundation.clone()))
 }
 
 /// Finds the instance, or makes the first one.
 pub async fn found(ctx: &Ctx) -> Result<Foundation> {
-    match existing(ctx).await? {
-        Some(foundation) => Ok(foundation),
-        None => lay(ctx, &plan(ctx)).await,
+    if let Some(foundation) = existing(ctx).await? {
+        return Ok(foundation);
     }
+    if let Some(foundation) = lay(ctx, &plan(ctx)).await? {
+        return Ok(foundation);
+    }
+    existing(ctx).await?.ok_or(Error::NotFound)
 }
 
 async fn lay_ground(ctx: &Ctx, work: &mut Work<'_>, instance: &InstanceId, org: &OrgId) -> Result<()> {

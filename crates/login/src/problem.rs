@@ -69,7 +69,12 @@ impl Problem {
     fn failed(error: &Error) -> Self {
         let passes = matches!(
             error,
-            Error::Store(StoreError::Overloaded | StoreError::Contention | StoreError::Closed)
+            Error::Store(
+                StoreError::Overloaded
+                    | StoreError::Contention
+                    | StoreError::Unavailable
+                    | StoreError::Closed
+            )
         );
         if !passes {
             tracing::error!(%error, "a passkey cannot be registered");

@@ -166,6 +166,15 @@ impl DataDir {
         })
     }
 
+    /// Removes a file that turned out to be of no use.
+    pub fn discard(&self, name: &str) -> Result<(), DataDirError> {
+        fs::remove_file(self.join(name)).map_err(|source| DataDirError::Io {
+            doing: "remove",
+            path: self.join(name),
+            source,
+        })
+    }
+
     /// The master key and whether it was made just now. `has_data` says that a store exists already, which no new key
     /// could open.
     pub fn master_key(

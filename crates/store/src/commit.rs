@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::base::{InstanceId, Timestamp};
 
 /// A value of a row, owned.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// No value.
     Null,

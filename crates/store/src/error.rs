@@ -1,5 +1,7 @@
 //! What can go wrong in the store, apart from refusals, which are answers.
 
+use std::sync::Arc;
+
 /// A result of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -12,6 +14,9 @@ pub enum Error {
     /// Others were faster again and again; trying later helps.
     #[error("too many changes of the same thing at once")]
     Contention,
+    /// The database cannot be reached; nothing was written, or nobody can tell yet. Trying later helps.
+    #[error("the database does not answer")]
+    Unavailable,
     /// The store is closing down.
     #[error("the store is closed")]
     Closed,
@@ -36,14 +41,66 @@ pub enum Error {
         doing: &'static str,
         /// The driver's word.
         #[source]
-        source: rusqlite::Error,
+        source: Arc<Cause>,
     },
 }
 
+/// What a database said, in the words of its driver or of its code for errors.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The embedded database.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The server. Its own text may quote a value, so only its code and the names of its own things are kept.
+    #[error("SQLSTATE {code}{}", about.as_deref().map(|name| format!(" about {name}")).unwrap_or_default())]
+    Postgres {
+        /// Five characters (PostgreSQL, appendix A), or a word where the driver failed.
+        code: String,
+        /// The constraint, column or table.
+        about: Option<String>,
+    },
+}
+
+impl From<tokio_postgres::Error> for Cause {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(said) = error.as_db_error() else {
+            return Self::Postgres {
+                code: if error.is_closed() { "closed" } else { "driver" }.to_owned(),
+                about: None,
+            };
+        };
+        let about = said.constraint().or(said.column()).or(said.table());
+        Self::Postgres {
+            code: said.code().code().to_owned(),
+            about: about.map(str::to_owned),
+        }
+    }
+}
+
 impl Error {
+    /// The same for everybody whom it concerns.
+    pub(crate) fn alike(&self) -> Self {
+        match self {
+            Self::Overloaded => Self::Overloaded,
+            Self::Contention => Self::Contention,
+            Self::Unavailable => Self::Unavailable,
+            Self::Closed => Self::Closed,
+            Self::Corrupt { place, reason } => Self::corrupt(place, reason),
+            Self::Taken(what) => Self::Taken(what),
+            Self::Unusable(text) => Self::Unusable(text.clone()),
+            Self::Database { doing, source } => Self::Database {
+                doing,
+                source: Arc::clone(source),
+            },
+        }
+    }
+
     /// Names what was being done when the driver failed.
-    pub(crate) fn while_doing(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
-        move |source| Self::Database { doing, source }
+    pub(crate) fn while_doing<E: Into<Cause>>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Database {
+            doing,
+            source: Arc::new(source.into()),
+        }
     }
 
     #[expect(

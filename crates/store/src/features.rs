@@ -2,7 +2,7 @@
 //!
 //! Features are asked for with nearly every request and hardly ever change, so a look-up is believed until the next change of
 //! any instance. [`KnownFeatures::forget`] is the one way to end that: the writer calls it between a commit and its answer,
-//! and whatever hears of commits of other nodes would call it as well.
+//! and so does whatever hears of commits of other nodes.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -52,7 +52,9 @@ impl Store {
     /// committed before the call, or later.
     pub async fn features(&self, instance: &InstanceId) -> Result<Features> {
         let known = &self.inner.hearers.features;
-        if let Some(features) = known.recall(instance) {
+        if self.knows_all_changes().await
+            && let Some(features) = known.recall(instance)
+        {
             return Ok(features);
         }
         let changes = known.changes.load(SeqCst);

@@ -18,7 +18,7 @@ use crate::{
 /// Tokens that are remembered.
 const MOST: usize = 4096;
 /// Groups of users.
-const GROUPS: usize = 256;
+pub(crate) const GROUPS: usize = 64;
 
 #[derive(Clone, Debug)]
 struct Seen {
@@ -45,17 +45,19 @@ impl Holders {
 
     /// Called after the commit of a change to a user's standing, and before it is acknowledged.
     pub(crate) fn forget(&self, user: &str) {
-        let moment = self.now.fetch_add(1, SeqCst) + 1;
-        self.group(user).fetch_max(moment, SeqCst);
+        self.forget_group(spread(user, GROUPS));
     }
 
-    fn group(&self, user: &str) -> &AtomicU64 {
-        &self.changed[spread(user, GROUPS)]
+    /// As [`Self::forget`], for all users of a group.
+    pub(crate) fn forget_group(&self, group: usize) {
+        let moment = self.now.fetch_add(1, SeqCst) + 1;
+        self.changed[group].fetch_max(moment, SeqCst);
     }
 
     fn recall(&self, key: &(InstanceId, TokenId)) -> Option<TokenHolder> {
         let seen = self.seen.get(key)?;
-        let changed = self.group(seen.holder.user.as_str()).load(SeqCst);
+        let group = spread(seen.holder.user.as_str(), GROUPS);
+        let changed = self.changed[group].load(SeqCst);
         (changed <= seen.moment).then_some(seen.holder)
     }
 }
@@ -66,7 +68,9 @@ impl Store {
     pub async fn token_holder(&self, instance: &InstanceId, id: &TokenId) -> Result<Option<TokenHolder>> {
         let holders = &self.inner.hearers.holders;
         let key = (instance.clone(), id.clone());
-        if let Some(holder) = holders.recall(&key) {
+        if self.knows_all_changes().await
+            && let Some(holder) = holders.recall(&key)
+        {
             return Ok(Some(holder));
         }
         let moment = holders.now.load(SeqCst);

@@ -16,19 +16,23 @@ pub async fn read(snapshot: &mut Snapshot, name: &str) -> Result<Option<Vec<u8>>
         .await
 }
 
+/// A guard that holds for the first unit of work only that has it: it leaves a fact of this name behind.
+pub fn only_once(name: &str) -> Statement {
+    insert(name, &[])
+}
+
+fn insert(name: &str, value: &[u8]) -> Statement {
+    Statement::new(
+        "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        [name.into(), Value::from(value)],
+    )
+}
+
 impl Store {
     /// Writes a fact for the first time; answers whether it was not there before.
     pub async fn keep_meta(&self, name: &str, value: &[u8]) -> Result<bool> {
-        let insert = Statement::new(
-            "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
-            [name.into(), Value::from(value)],
-        );
-        self.write(
-            "meta.keep",
-            &InstanceId::from_trusted("-"),
-            vec![insert],
-            Vec::new(),
-        )
-        .await
+        let nobody = &InstanceId::from_trusted("-");
+        self.write("meta.keep", nobody, vec![insert(name, value)], Vec::new())
+            .await
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::{
     commit::Value,
-    db::{Row, Snapshot},
+    db::{Dialect, Row, Snapshot},
     error::Result,
 };
 
 /// A query under construction. Only texts that are part of the program become SQL; everything else is bound.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Query {
+    dialect: Dialect,
     sql: String,
     params: Vec<Value>,
 }
@@ -92,11 +93,16 @@ pub(crate) struct TextColumn {
 }
 
 impl Query {
-    pub(crate) fn new(sql: &'static str) -> Self {
+    pub(crate) fn new(dialect: Dialect, sql: &'static str) -> Self {
         Self {
+            dialect,
             sql: sql.to_owned(),
             params: Vec::new(),
         }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(crate) fn push(&mut self, sql: &'static str) -> &mut Self {
@@ -172,24 +178,37 @@ impl Query {
                 self.push(column).push(" = ").bind(text);
             }
             M::StartsWith | M::StartsWithIgnoreCase => self.prefix(column, text),
-            M::Contains | M::ContainsIgnoreCase => {
-                self.push("instr(")
-                    .push(column)
-                    .push(", ")
-                    .bind(text)
-                    .push(") > 0");
-            }
+            M::Contains | M::ContainsIgnoreCase => self.contains(column, text),
             M::EndsWith | M::EndsWithIgnoreCase if text.is_empty() => _ = self.push("TRUE"),
-            M::EndsWith | M::EndsWithIgnoreCase => {
+            M::EndsWith | M::EndsWithIgnoreCase => self.ends_with(column, text),
+        }
+    }
+
+    /// On PostgreSQL a pattern, which an index of trigrams answers.
+    fn contains(&mut self, column: &'static str, text: String) {
+        match self.dialect {
+            Dialect::Sqlite => {
+                self.push("instr(").push(column).push(", ").bind(text);
+                self.push(") > 0");
+            }
+            Dialect::Postgres => {
+                self.push(column).push(" LIKE ");
+                self.bind(format!("%{}%", literal_pattern(&text)));
+            }
+        }
+    }
+
+    fn ends_with(&mut self, column: &'static str, text: String) {
+        match self.dialect {
+            Dialect::Sqlite => {
                 let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
                 self.push("(length(").push(column).push(") >= ").bind(length);
-                self.push(" AND substr(")
-                    .push(column)
-                    .push(", -")
-                    .bind(length)
-                    .push(") = ")
-                    .bind(text)
-                    .push(")");
+                self.push(" AND substr(").push(column).push(", -").bind(length);
+                self.push(") = ").bind(text).push(")");
+            }
+            Dialect::Postgres => {
+                self.push(column).push(" LIKE ");
+                self.bind(format!("%{}", literal_pattern(&text)));
             }
         }
     }
@@ -211,6 +230,18 @@ impl Query {
     ) -> Result<Vec<T>> {
         snapshot.all_built(&self.sql, &self.params, each).await
     }
+}
+
+/// A text as a pattern of `LIKE` that matches itself only.
+fn literal_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '%' | '_') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// The first text, in the order of code points, that is greater than all with this prefix.
@@ -239,12 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_as_a_pattern_has_no_wildcards() {
+        assert_eq!(literal_pattern(r"50%_\ä"), r"50\%\_\\ä");
+    }
+
+    #[test]
     fn filters_become_conditions_with_bound_values() {
         let filter = Filter::All(vec![
             Filter::Not(Box::new(Filter::Leaf("a"))),
             Filter::Any(vec![Filter::Leaf("b"), Filter::Any(Vec::new())]),
         ]);
-        let mut query = Query::new("WHERE ");
+        let mut query = Query::new(Dialect::Sqlite, "WHERE ");
         query.filter(&filter, &|q, text| {
             q.push("x = ").bind(*text);
         });

@@ -9,13 +9,14 @@
 )]
 
 mod clock;
+pub mod database;
 pub mod directory;
 mod entropy;
 mod passkey;
 mod people;
+pub mod postgres_server;
 pub mod provider;
 pub mod security_key;
-pub mod sqlite;
 
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;

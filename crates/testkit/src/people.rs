@@ -26,7 +26,10 @@ use domain::{
 };
 use tokio::sync::Notify;
 
-use crate::{ManualClock, SeededEntropy, sqlite};
+use crate::{
+    ManualClock, SeededEntropy,
+    database::{self, Database},
+};
 
 /// When every test starts: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -112,7 +115,7 @@ pub struct TestCtx {
     /// What the first start made.
     pub foundation: Foundation,
     /// Where it is kept.
-    pub database: sqlite::Database,
+    pub database: Database,
 }
 
 impl Deref for TestCtx {
@@ -147,7 +150,7 @@ impl TestCtx {
 
     /// A context with some things otherwise.
     pub async fn with(options: TestOptions) -> Self {
-        let database = sqlite::database();
+        let database = database::any().await;
         let clock = ManualClock::at(START);
         let ctx = Arc::new(context(database.store.clone(), &clock, options));
         let foundation = bootstrap::found(&ctx).await.unwrap();

@@ -3,7 +3,7 @@
 mod tidy;
 
 use std::{
-    env,
+    env, fs,
     io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -64,7 +64,9 @@ fn test() -> Result<()> {
             "warnings",
         ])
     })?;
+    step("a database server", database_server)?;
     step("tests", || cargo(&["test", "--workspace", "--locked"]))?;
+    step("tests on PostgreSQL", tests_on_postgres)?;
     step("programs", programs)?;
     step("generated pages", || unchanged("docs"))?;
     step("published clients", || {
@@ -94,6 +96,33 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(&format!("== {name}: {:.1} s\n", start.elapsed().as_secs_f64()))
 }
 
+/// Whatever stands on a store is tested once more on a server; the store's own tests have done both already.
+fn tests_on_postgres() -> Result<()> {
+    let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    cargo.env("MERLON_TEST_DATABASE", "postgres");
+    run(cargo.args(["test", "--workspace", "--exclude", "store", "--locked"]))
+}
+
+/// Installs the server that tests start for themselves, where it is missing.
+fn database_server() -> Result<()> {
+    let present =
+        |version: io::Result<fs::DirEntry>| version.is_ok_and(|v| v.path().join("bin/initdb").exists());
+    if fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.any(present)) {
+        return Ok(());
+    }
+    let as_root = output(Command::new("id").arg("-u"))? == b"0\n";
+    if !as_root || !Path::new("/usr/bin/apt-get").exists() {
+        bail!("tests need the PostgreSQL server: sudo apt-get install postgresql (Debian, Ubuntu)");
+    }
+    let apt = |args: &[&str]| {
+        run(Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(args))
+    };
+    apt(&["update", "-qq"])?;
+    apt(&["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
+}
+
 /// The pages that programs write: each with its program and what that is told.
 const PAGES: [(&str, &str, &[&str]); 2] = [
     ("docs/configuration.md", "merlon", &["config-reference"]),
@@ -104,7 +133,7 @@ fn docs() -> Result<()> {
     programs()?;
     for (page, program, args) in PAGES {
         let text = output(Command::new(built(program)).args(args))?;
-        std::fs::write(root().join(page), text).with_context(|| format!("writing {page}"))?;
+        fs::write(root().join(page), text).with_context(|| format!("writing {page}"))?;
     }
     Ok(())
 }

@@ -177,4 +177,5 @@ errors-token-invalid = Das Token lässt sich nicht verwenden. Vielleicht ist es 
 errors-overloaded = Der Server hat mehr zu tun, als er bewältigt. Versuchen Sie es in einer Sekunde wieder.
 errors-contention = Dasselbe wurde gleichzeitig von anderen geändert. Versuchen Sie es nochmals.
 errors-unavailable = Der Server hält gerade an. Versuchen Sie es gleich nochmals.
+errors-database-unavailable = Die Datenbank antwortet nicht. Versuchen Sie es gleich nochmals; was Sie geschickt haben, kann geschehen sein oder nicht.
 errors-internal = Durch unseren Fehler ging etwas schief. Die Ursache steht im Protokoll des Betreibers unter { $reference }.

@@ -177,4 +177,5 @@ errors-token-invalid = The token cannot be used. It may be mistyped, expired or 
 errors-overloaded = The server has more to do than it can take. Try again in a second.
 errors-contention = The same thing was changed by others at the same time. Try again.
 errors-unavailable = The server is stopping. Try again in a moment.
+errors-database-unavailable = The database does not answer. Try again in a moment; what you sent may or may not have been done.
 errors-internal = Something failed by our fault. The operator finds the cause in the log under { $reference }.

@@ -234,6 +234,7 @@ fn errors() -> Vec<Error> {
         Error::IdpResting(NOW + Span::seconds(17)),
         StoreError::Overloaded.into(),
         StoreError::Contention.into(),
+        StoreError::Unavailable.into(),
         StoreError::Closed.into(),
         broken().into(),
     ]);
@@ -610,6 +611,11 @@ fn limits_say_when_to_try_again() {
 fn the_store_is_busy_or_broken() {
     assert_eq!(seen(Op::GetUser, StoreError::Contention).0, Code::Aborted);
     assert_eq!(seen(Op::GetUser, StoreError::Closed).0, Code::Unavailable);
+    let away = judge(Op::GetUser, &StoreError::Unavailable.into(), NOW).status(Language::En);
+    assert_eq!(
+        (away.code, away.retry_after),
+        (Code::Unavailable, Some(Duration::from_secs(2)))
+    );
     for bug in [
         broken(),
         StoreError::Taken("token"),

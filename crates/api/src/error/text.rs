@@ -179,6 +179,7 @@ texts! {
     Overloaded "errors-overloaded",
     Contention "errors-contention",
     Unavailable "errors-unavailable",
+    DatabaseUnavailable "errors-database-unavailable",
     Internal "errors-internal",
 }
 

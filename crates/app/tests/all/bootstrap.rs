@@ -11,7 +11,7 @@ async fn a_second_start_finds_what_the_first_one_made() {
     let mut ctx = TestCtx::new().await;
     let first = ctx.foundation.clone();
     assert!(first.automation_token.is_some());
-    ctx.database.reopen();
+    ctx.database.reopen().await;
     for _ in 0..2 {
         let again = context(ctx.database.store.clone(), &ctx.clock, TestOptions::default());
         let second = bootstrap::found(&again).await.unwrap();

@@ -60,7 +60,7 @@ async fn what_is_set_outlives_a_restart() {
     let mut ctx = TestCtx::new().await;
     let owner = ctx.owner().await;
     feature::set(&ctx, &owner, user_schema(false)).await.unwrap();
-    ctx.database.reopen();
+    ctx.database.reopen().await;
     let again = context(ctx.database.store.clone(), &ctx.clock, TestOptions::default());
     assert!(!is_on(&again, &owner).await);
 }

@@ -563,7 +563,7 @@ async fn a_restart_between_question_and_answer_is_not_noticed() {
         link(&ctx, &owner, &target).await,
     );
     let policy = ctx.policy.clone();
-    ctx.database.reopen();
+    ctx.database.reopen().await;
     let options = TestOptions {
         policy,
         ..TestOptions::default()

@@ -42,10 +42,8 @@ pub(crate) struct Append {
 impl Append {
     /// Makes a store with so many users in `dir`.
     pub(crate) async fn new(dir: &Path, users: usize) -> anyhow::Result<Arc<Self>> {
-        let options = StoreOptions {
-            path: dir.join("append.db"),
-        };
-        let store = tokio::task::spawn_blocking(move || Store::open(&options)).await??;
+        let path = dir.join("append.db");
+        let store = Store::open(&StoreOptions::Sqlite { path }).await?;
         let append = Arc::new(Self {
             store,
             instance: InstanceId::from_trusted("289201938475610001"),

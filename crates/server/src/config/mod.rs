@@ -4,6 +4,7 @@
 mod codes;
 mod cors;
 mod data;
+mod database;
 mod idp;
 mod inbox;
 mod key;
@@ -31,6 +32,7 @@ use listener::Origins;
 
 pub use self::codes::{CodeRule, Codes};
 pub use self::data::Data;
+pub use self::database::Database;
 pub use self::idp::Idp;
 pub use self::inbox::{Access, Capture, Inbox};
 pub(crate) use self::key::parse_time;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub cors: Origins,
     /// Data directory.
     pub data: Data,
+    /// A database server instead of the embedded database.
+    pub database: Option<Database>,
     /// Key that seals what is stored.
     pub master_key: MasterKey,
     /// E-mail by SMTP.
@@ -142,6 +146,7 @@ impl Settings {
     fn read(reader: &mut Reader, dev: bool) -> Option<Self> {
         let (server, tls, cors) = (Server::read(reader), Tls::read(reader), cors::read(reader));
         let (data, master_key) = (Data::read(reader), MasterKey::read(reader));
+        let database = Database::read(reader);
         let (smtp, inbox) = (Smtp::read(reader), Inbox::read(reader, dev));
         let sms_webhook = Webhook::read(reader, &webhook::SMS);
         let email_webhook = Webhook::read(reader, &webhook::EMAIL);
@@ -155,6 +160,7 @@ impl Settings {
             tls: tls?,
             cors: cors?,
             data: data?,
+            database: database?,
             master_key: master_key?,
             smtp: smtp?,
             sms_webhook: sms_webhook?,
@@ -172,7 +178,7 @@ impl Settings {
 }
 
 /// The sections in the order of the reference page, each with a sentence and its keys.
-const SECTIONS: [(&str, &str, &[&Key]); 16] = [
+const SECTIONS: [(&str, &str, &[&Key]); 17] = [
     (
         "server",
         "The listener and the address under which people and programs reach it.",
@@ -189,6 +195,11 @@ const SECTIONS: [(&str, &str, &[&Key]); 16] = [
         cors::KEYS,
     ),
     ("data", "Where everything is kept.", data::KEYS),
+    (
+        "database",
+        "A PostgreSQL server, for when one machine is not enough.",
+        database::KEYS,
+    ),
     (
         "master_key",
         "The key that seals secrets at rest. Without one, a key is made in the data directory.",

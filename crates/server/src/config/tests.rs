@@ -186,6 +186,7 @@ fn the_highest_value_of_each_bound_is_accepted() {
                     (key.variable().as_str(), &text),
                     ("MERLON_SMTP__HOST", "m"),
                     ("MERLON_SMTP__SENDER", "a@b"),
+                    ("MERLON_DATABASE__URL", "postgres://db/merlon"),
                 ],
             );
             assert!(outcome.is_ok(), "{} refused {text}: {outcome:?}", key.path);
@@ -281,4 +282,34 @@ fn keys_are_unique_and_belong_to_their_section() {
             );
         }
     }
+}
+
+#[test]
+fn a_database_server_needs_a_url_that_is_one() {
+    let good = "postgres://merlon:hush@db1,db2:5433/merlon?sslmode=require";
+    let settings = load("", &[("MERLON_DATABASE__URL", good)]).unwrap();
+    assert!(!format!("{:?}", settings.database).contains("hush"));
+    let readers = &settings.database.unwrap().options.readers;
+    assert_eq!(*readers, 16);
+    for wrong in [
+        "mysql://merlon:hush@db/merlon",
+        "db/merlon hush",
+        "postgres://merlon:hush@db:port/merlon",
+    ] {
+        let text = refusal("", &[("MERLON_DATABASE__URL", wrong)]);
+        assert!(
+            text.contains("database.url") && text.contains("postgres://"),
+            "{text}"
+        );
+        assert!(!text.contains("hush"), "{text}");
+    }
+    let text = refusal("database:\n  writers: 2\n", &[]);
+    assert!(text.contains("database.url"), "{text}");
+    let text = refusal(&format!("database:\n  url: {good}\n  key_file: k.pem\n"), &[]);
+    assert!(text.contains("database.certificate_file"), "{text}");
+    let text = refusal(
+        &format!("database:\n  url: {good}\n  ca_file: /nowhere/ca.pem\n"),
+        &[],
+    );
+    assert!(text.contains("/nowhere/ca.pem"), "{text}");
 }

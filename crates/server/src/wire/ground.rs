@@ -43,22 +43,26 @@ pub(super) async fn lay(
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<Ground> {
     let keys = Keys::derive(&MasterKey(*master_key)).context("deriving keys from the master key")?;
-    let options = StoreOptions {
-        path: home.join(STORE_FILE),
+    let options = match &settings.database {
+        None => StoreOptions::Sqlite {
+            path: home.join(STORE_FILE),
+        },
+        Some(database) => StoreOptions::Postgres(database.options.clone()),
     };
-    let store = tokio::task::spawn_blocking(move || Store::open(&options))
-        .await?
-        .context("opening the store")?;
+    let store = Store::open(&options).await.context("opening the store")?;
     let ctx = Arc::new(context(settings, senses, port, (store, keys))?);
     if !bootstrap::check_master_key(&ctx).await? {
+        let place = match &settings.database {
+            None => home.path().display().to_string(),
+            Some(_) => "the database".to_owned(),
+        };
         bail!(
-            "the data in {} was sealed with another master key; give the one it was made with (master_key.file, \
-             MERLON_MASTER_KEY__VALUE, or master.key in the directory)",
-            home.path().display()
+            "the data in {place} was sealed with another master key; give the one it was made with (master_key.file, \
+             MERLON_MASTER_KEY__VALUE, or master.key in the data directory)"
         );
     }
     let foundation = found(&ctx, home).await?;
-    if !home.join(TOKEN_FILE).exists() {
+    if settings.database.is_none() && !home.join(TOKEN_FILE).exists() {
         warnings.push(format!(
             "{} is gone; the commands inbox and token need it. Put it back, or write another token of an IAM_OWNER into it",
             home.join(TOKEN_FILE).display()
@@ -77,7 +81,13 @@ async fn found(ctx: &Ctx, home: &DataDir) -> anyhow::Result<Foundation> {
         TOKEN_FILE,
         format!("{}\n", plan.automation_token().reveal()).as_bytes(),
     )?;
-    Ok(bootstrap::lay(ctx, &plan).await?)
+    if let Some(foundation) = bootstrap::lay(ctx, &plan).await? {
+        return Ok(foundation);
+    }
+    home.discard(TOKEN_FILE)?;
+    bootstrap::existing(ctx)
+        .await?
+        .context("another server laid the foundation, but it is not there")
 }
 
 fn context(
@@ -94,11 +104,11 @@ fn context(
     let elsewhere =
         Federation::new(elsewhere, senses.clock.clone()).context("preparing calls to identity providers")?;
     Ok(Ctx {
+        ids: IdSource::new(store.node_number()),
         store,
         clock: senses.clock.clone(),
         entropy: senses.entropy.clone(),
         keys,
-        ids: IdSource::new(0),
         policy: policy(settings, port),
         channels: Channels {
             sms: captured || settings.sms_webhook.is_some(),

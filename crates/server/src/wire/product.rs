@@ -39,7 +39,7 @@ pub(super) fn product(
         if store.takes_writes() {
             Ok(())
         } else {
-            Err("the disk failed; restart once it is sound".into())
+            Err("the disk failed, which a restart ends once it is sound; or the database server does not answer".into())
         }
     });
     let senders = senders(settings)?;

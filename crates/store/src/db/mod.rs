@@ -1,27 +1,47 @@
 //! The narrow waist: snapshots to read from and write sets to commit, the same for every database.
 
-mod migrate;
+mod postgres;
 mod sqlite;
 
+pub use postgres::{PostgresOptions, Tls as PostgresTls, Unreadable};
 pub use sqlite::inspect;
 
 use std::{path::PathBuf, sync::Arc};
 
-use domain::base::InstanceId;
-use tokio::sync::{Notify, Semaphore};
+use domain::{
+    base::{Aggregate, InstanceId},
+    instance::Instance,
+};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::spawn_blocking,
+};
 
 use crate::{
     commit::{Outcome, Statement, Value, WriteSet},
     error::{Error, Result},
     features::KnownFeatures,
     holders::Holders,
+    outbox,
 };
 
 /// Where and how to keep things.
 #[derive(Clone, Debug)]
-pub struct StoreOptions {
-    /// The database file; created when it is not there.
-    pub path: PathBuf,
+pub enum StoreOptions {
+    /// In a file of an embedded SQLite; created when it is not there.
+    Sqlite {
+        /// The file; others with its name in front lie beside it.
+        path: PathBuf,
+    },
+    /// In a database of a PostgreSQL server, which several nodes may share.
+    Postgres(PostgresOptions),
+}
+
+/// Where the databases do not say the same thing with the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
 /// A database that is open. Cheap to clone; the last clone closes it.
@@ -49,9 +69,27 @@ pub(crate) struct Hearers {
     pub(crate) parcels: Arc<Notify>,
 }
 
+impl Hearers {
+    /// Tells of write sets that were committed, or may have been, before anybody is answered.
+    fn tell(&self, sets: &[&WriteSet]) {
+        for stream in sets.iter().flat_map(|set| &set.streams) {
+            if stream.standing {
+                self.holders.forget(&stream.id);
+            }
+            if stream.kind == Instance::KIND && !stream.events.is_empty() {
+                self.features.forget();
+            }
+        }
+        if sets.iter().flat_map(|set| &set.rows).any(outbox::is_put) {
+            self.parcels.notify_one();
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Database {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 /// A value of a query, borrowed.
@@ -104,17 +142,27 @@ impl<'a> From<&'a [u8]> for Param<'a> {
 
 /// A row of an answer, borrowed from the driver; columns are counted from 0.
 #[derive(Debug)]
-pub struct Row<'a>(sqlite::SqliteRow<'a>);
+pub struct Row<'a>(Cells<'a>);
+
+#[derive(Debug)]
+enum Cells<'a> {
+    Sqlite(sqlite::SqliteRow<'a>),
+    Postgres(postgres::PostgresRow<'a>),
+}
 
 impl Row<'_> {
     /// A whole number.
     pub fn int(&self, column: usize) -> Result<i64> {
-        self.0.int(column)
+        self.opt_int(column)?
+            .ok_or_else(|| Error::corrupt("a number column", "it is NULL"))
     }
 
     /// A whole number or NULL.
     pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        self.0.opt_int(column)
+        match &self.0 {
+            Cells::Sqlite(row) => row.opt_int(column),
+            Cells::Postgres(row) => row.opt_int(column),
+        }
     }
 
     /// 0 or 1.
@@ -124,39 +172,50 @@ impl Row<'_> {
 
     /// Text.
     pub fn text(&self, column: usize) -> Result<&str> {
-        self.0
-            .opt_text(column)?
+        self.opt_text(column)?
             .ok_or_else(|| Error::corrupt("a text column", "it is NULL"))
     }
 
     /// Text or NULL.
     pub fn opt_text(&self, column: usize) -> Result<Option<&str>> {
-        self.0.opt_text(column)
+        match &self.0 {
+            Cells::Sqlite(row) => row.opt_text(column),
+            Cells::Postgres(row) => row.opt_text(column),
+        }
     }
 
     /// Bytes.
     pub fn blob(&self, column: usize) -> Result<&[u8]> {
-        self.0.blob(column)
+        match &self.0 {
+            Cells::Sqlite(row) => row.blob(column),
+            Cells::Postgres(row) => row.blob(column),
+        }
     }
 }
 
 /// One consistent view of everything that was committed before it was taken.
 #[derive(Debug)]
-pub struct Snapshot(sqlite::SqliteSnapshot);
+pub struct Snapshot(View);
+
+/// Futures of a server's side are boxed: the embedded database answers at once and should not carry room for them.
+#[derive(Debug)]
+enum View {
+    Sqlite(sqlite::SqliteSnapshot),
+    Postgres(postgres::PostgresSnapshot),
+}
 
 impl Snapshot {
     /// All rows of a query, each turned into something by `each`.
-    #[allow(
-        clippy::unused_async,
-        reason = "the embedded database answers at once, a database server does not"
-    )]
     pub async fn all<T>(
         &mut self,
         sql: &'static str,
         params: &[Param<'_>],
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        self.0.all(sql, params, each)
+        match &mut self.0 {
+            View::Sqlite(view) => view.all(sql, params, each),
+            View::Postgres(view) => Box::pin(view.all(sql, params, each)).await,
+        }
     }
 
     /// As [`Self::all`], for a query that was put together from the parts of [`crate::query`]. It may take long: it runs
@@ -167,7 +226,10 @@ impl Snapshot {
         params: &[Value],
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        self.0.all_built(sql, params, each).await
+        match &mut self.0 {
+            View::Sqlite(view) => view.all_built(sql, params, each).await,
+            View::Postgres(view) => Box::pin(view.all_built(sql, params, each)).await,
+        }
     }
 
     /// The first row of a query, if there is one.
@@ -179,17 +241,33 @@ impl Snapshot {
     ) -> Result<Option<T>> {
         Ok(self.all(sql, params, each).await?.into_iter().next())
     }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match &self.0 {
+            View::Sqlite(_) => Dialect::Sqlite,
+            View::Postgres(_) => Dialect::Postgres,
+        }
+    }
 }
 
 impl Store {
-    /// Opens a database, creating or migrating it as needed. Blocks: call it before serving.
-    pub fn open(options: &StoreOptions) -> Result<Self> {
+    /// Opens a database, creating or migrating it as needed.
+    pub async fn open(options: &StoreOptions) -> Result<Self> {
         let hearers = Hearers {
             holders: Arc::new(Holders::new()),
             features: Arc::new(KnownFeatures::new()),
             parcels: Arc::new(Notify::new()),
         };
-        let database = Database::Sqlite(sqlite::Sqlite::open(&options.path, hearers.clone())?);
+        let database = match options {
+            StoreOptions::Sqlite { path } => {
+                let (path, hearers) = (path.clone(), hearers.clone());
+                let open = move || sqlite::Sqlite::open(&path, hearers);
+                Database::Sqlite(spawn_blocking(open).await.map_err(|_| Error::Closed)??)
+            }
+            StoreOptions::Postgres(options) => {
+                Database::Postgres(Box::pin(postgres::Postgres::open(options, hearers.clone())).await?)
+            }
+        };
         let turnstiles = (0..256).map(|_| Semaphore::new(1)).collect();
         Ok(Self {
             inner: Arc::new(Inner {
@@ -201,24 +279,37 @@ impl Store {
     }
 
     /// Takes a view to read from.
-    #[allow(
-        clippy::unused_async,
-        reason = "the embedded database answers at once, a database server does not"
-    )]
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        match &self.inner.database {
-            Database::Sqlite(sqlite) => sqlite.snapshot().map(Snapshot),
-        }
+        let view = match &self.inner.database {
+            Database::Sqlite(sqlite) => View::Sqlite(sqlite.snapshot()?),
+            Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.snapshot()).await?),
+        };
+        Ok(Snapshot(view))
     }
 
     /// Takes a view for a single query: cheaper than [`Self::snapshot`], and two queries in it may see two states.
-    #[allow(
-        clippy::unused_async,
-        reason = "the embedded database answers at once, a database server does not"
-    )]
     pub async fn glance(&self) -> Result<Snapshot> {
+        let view = match &self.inner.database {
+            Database::Sqlite(sqlite) => View::Sqlite(sqlite.glance()?),
+            Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.glance()).await?),
+        };
+        Ok(Snapshot(view))
+    }
+
+    /// Returns once everything is forgotten that other nodes had changed before the call. False if that cannot be told:
+    /// nothing remembered is to be believed then.
+    pub(crate) async fn knows_all_changes(&self) -> bool {
         match &self.inner.database {
-            Database::Sqlite(sqlite) => sqlite.glance().map(Snapshot),
+            Database::Sqlite(_) => true,
+            Database::Postgres(postgres) => Box::pin(postgres.knows_all_changes()).await,
+        }
+    }
+
+    /// A number that no other node has that was started on this database lately: they are given in turn.
+    pub fn node_number(&self) -> u8 {
+        match &self.inner.database {
+            Database::Sqlite(_) => 0,
+            Database::Postgres(postgres) => postgres.node_number(),
         }
     }
 
@@ -230,6 +321,7 @@ impl Store {
     pub(crate) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.commit(set).await,
+            Database::Postgres(postgres) => Box::pin(postgres.commit(set)).await,
         }
     }
 
@@ -259,17 +351,20 @@ impl Store {
         &self.inner.turnstiles[spread(stream, self.inner.turnstiles.len())]
     }
 
-    /// Waits until everything that was accepted is written, and closes the database cleanly. Blocks.
+    /// Takes nothing more. The embedded database is closed cleanly, and this blocks until everything that was accepted is
+    /// written; on a server what was accepted is written beside.
     pub fn close(&self) {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.close(),
+            Database::Postgres(postgres) => postgres.close(),
         }
     }
 
-    /// Whether writes are taken. False once the disk failed; a restart is needed then.
+    /// Whether writes are taken. False once the disk failed, until a restart; false while a server does not answer.
     pub fn takes_writes(&self) -> bool {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.takes_writes(),
+            Database::Postgres(postgres) => postgres.takes_writes(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 pub mod inspect;
+mod migrate;
 mod reader;
 mod writer;
 
@@ -14,7 +15,7 @@ pub(super) use reader::{SqliteRow, SqliteSnapshot};
 
 use crate::{
     commit::{Outcome, WriteSet},
-    db::{Hearers, migrate},
+    db::Hearers,
     error::{Error, Result},
 };
 

@@ -105,10 +105,11 @@ pub async fn search(
     filter: &Filter<Leaf>,
     page: Page,
 ) -> Result<(Vec<Entry>, i64)> {
-    let mut count = Query::new("SELECT count(*) FROM idp p WHERE ");
+    let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM idp p WHERE ");
     condition(&mut count, instance, filter);
     let total = count.all(snapshot, |row| row.int(0)).await?;
     let mut query = Query::new(
+        snapshot.dialect(),
         "SELECT s.seq, s.created_at, s.changed_at, p.name, p.options, p.settings, p.secret, p.id
          FROM idp p JOIN stream s ON s.instance = p.instance AND s.kind = 'idp' AND s.id = p.id
          WHERE ",

@@ -88,7 +88,10 @@ pub async fn provider_names(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = Query::new("SELECT p.id, p.name FROM idp p WHERE p.instance = ");
+    let mut query = Query::new(
+        snapshot.dialect(),
+        "SELECT p.id, p.name FROM idp p WHERE p.instance = ",
+    );
     query.bind(instance.shared()).push(" AND p.id IN (");
     query.list(ids.iter().map(IdpId::shared)).push(")");
     query

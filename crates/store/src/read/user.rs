@@ -546,7 +546,7 @@ async fn of_many<T>(
     (instance, ids): (&InstanceId, &[UserId]),
     each: impl FnMut(&Row<'_>) -> Result<T> + Send,
 ) -> Result<Vec<T>> {
-    let mut query = Query::new(select);
+    let mut query = Query::new(snapshot.dialect(), select);
     query
         .bind(instance.shared())
         .push(" AND ")

@@ -165,6 +165,7 @@ pub async fn by_ids(
         return Ok(HashMap::new());
     }
     let mut query = Query::new(
+        snapshot.dialect(),
         "SELECT 0, 0, 0, u.type, u.schema, u.authenticators, u.active, u.revision, u.id
          FROM user_schema u WHERE u.instance = ",
     );
@@ -186,10 +187,11 @@ pub async fn search(
     sort: SortBy,
     page: Page,
 ) -> Result<(Vec<Entry>, i64)> {
-    let mut count = Query::new("SELECT count(*) FROM user_schema u WHERE ");
+    let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM user_schema u WHERE ");
     condition(&mut count, instance, filter);
     let total = count.all(snapshot, |row| row.int(0)).await?;
     let mut query = Query::new(
+        snapshot.dialect(),
         "SELECT s.seq, s.created_at, s.changed_at, u.type, u.schema, u.authenticators, u.active, u.revision, u.id
          FROM user_schema u JOIN stream s ON s.instance = u.instance AND s.kind = 'user_schema' AND s.id = u.id
          WHERE ",

@@ -13,7 +13,7 @@ use super::{user, user_text};
 use crate::{
     change::Head,
     commit::TextField,
-    db::Snapshot,
+    db::{Dialect, Snapshot},
     error::Result,
     query::{Filter, Page, Query, TextColumn, TextMatch},
 };
@@ -99,16 +99,15 @@ pub async fn search(
     (sort, page): (SortBy, Page),
 ) -> Result<(Vec<Found>, i64)> {
     let filter = &narrowed(snapshot, instance, filter).await?;
-    let mut count = Query::new("SELECT count(*) FROM users u WHERE ");
+    let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM users u WHERE ");
     condition(&mut count, instance, visible, filter);
     let total = count.all(snapshot, |row| row.int(0)).await?;
     let total = total.first().copied().unwrap_or_default();
     if total <= page.offset {
         return Ok((Vec::new(), total));
     }
-    let mut ids = Query::new("SELECT u.id FROM users u WHERE ");
-    condition(&mut ids, instance, visible, filter);
-    order(&mut ids, filter, sort, page);
+    let mut ids = Query::new(snapshot.dialect(), "");
+    page_of_ids(&mut ids, (instance, visible), filter, (sort, page));
     let ids = ids
         .all(snapshot, |row| Ok(UserId::from_trusted(row.text(0)?)))
         .await?;
@@ -118,6 +117,25 @@ pub async fn search(
         Some(Found { id, head, person })
     });
     Ok((found.collect(), total))
+}
+
+/// Adds the query for the ids of a page. Where few match, they are found first and sorted then, lest the planner walks all
+/// users in order: `+` says so on SQLite, on PostgreSQL an `OFFSET` inside, which its planner does not look across.
+fn page_of_ids(
+    query: &mut Query,
+    (instance, visible): (&InstanceId, &Visible),
+    filter: &Filter<Sought<'_>>,
+    (sort, page): (SortBy, Page),
+) {
+    let (from, order_by) = match (query.dialect(), is_narrow(filter)) {
+        (Dialect::Postgres, true) => ("(SELECT * FROM users u", " OFFSET 0) u ORDER BY "),
+        (Dialect::Sqlite, true) => ("users u", " ORDER BY +"),
+        (_, false) => ("users u", " ORDER BY "),
+    };
+    query.push("SELECT u.id FROM ").push(from).push(" WHERE ");
+    condition(query, instance, visible, filter);
+    query.push(order_by);
+    order(query, sort, page);
 }
 
 /// What is searched by, and among whom.
@@ -268,19 +286,10 @@ fn is_narrow(filter: &Filter<Sought<'_>>) -> bool {
     }
 }
 
-/// `+` keeps the planner from walking all users in order where few match.
-fn order(query: &mut Query, filter: &Filter<Sought<'_>>, sort: SortBy, page: Page) {
+fn order(query: &mut Query, sort: SortBy, page: Page) {
     let direction = if page.descending { " DESC" } else { " ASC" };
-    query.push(if is_narrow(filter) {
-        " ORDER BY +"
-    } else {
-        " ORDER BY "
-    });
-    query
-        .push(column(sort))
-        .push(direction)
-        .push(", u.id")
-        .push(direction);
+    query.push(column(sort)).push(direction);
+    query.push(", u.id").push(direction);
     query.push(" LIMIT ").bind(page.limit);
     query.push(" OFFSET ").bind(page.offset);
 }
@@ -316,15 +325,17 @@ mod tests {
         let instance = InstanceId::from_trusted("instance");
         let filter = Filter::All(vec![Filter::Leaf(leaf.clone())]);
         let filter = narrowed(snapshot, &instance, &filter).await.unwrap();
-        let mut query = Query::new("EXPLAIN QUERY PLAN SELECT u.id FROM users u WHERE ");
-        condition(&mut query, &instance, visible, &filter);
+        let mut query = Query::new(snapshot.dialect(), "EXPLAIN QUERY PLAN ");
         if let Some(sort) = and_order {
             let page = Page {
                 offset: 0,
                 limit: 100,
                 descending: true,
             };
-            order(&mut query, &filter, sort, page);
+            page_of_ids(&mut query, (&instance, visible), &filter, (sort, page));
+        } else {
+            query.push("SELECT u.id FROM users u WHERE ");
+            condition(&mut query, &instance, visible, &filter);
         }
         query
             .all(snapshot, |row| Ok(row.text(3)?.to_owned()))
@@ -336,7 +347,7 @@ mod tests {
     async fn equality_and_prefixes_are_answered_by_an_index_of_their_own() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("merlon.db");
-        let store = Store::open(&StoreOptions { path }).unwrap();
+        let store = Store::open(&StoreOptions::Sqlite { path }).await.unwrap();
         let mut snapshot = store.snapshot().await.unwrap();
         let visible = [
             Visible::All,
@@ -401,7 +412,9 @@ mod tests {
     {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("merlon.db");
-        let store = Store::open(&StoreOptions { path: path.clone() }).unwrap();
+        let store = Store::open(&StoreOptions::Sqlite { path: path.clone() })
+            .await
+            .unwrap();
         somebody(&path, ["ada", "ada@one.example", "+41791234567"]);
         let mut snapshot = store.snapshot().await.unwrap();
         let visible = [

@@ -1,8 +1,8 @@
 //! The texts of users that searches look into by their parts, and the index that answers such searches: for every three
 //! characters that follow each other, who has them. It only narrows; what it finds is compared as ever.
 //!
-//! On SQLite it is a table of its own, kept by the writer (`statements`) from what a unit of work changed (`changed`). A
-//! database that can index parts of the columns themselves needs neither.
+//! On SQLite it is a table of its own, kept by the writer (`statements`) from what a unit of work changed (`changed`).
+//! PostgreSQL indexes parts of the columns themselves (`pg_trgm`) and needs neither.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -13,7 +13,7 @@ use domain::{
 
 use crate::{
     commit::{Statement, TextChange, TextField, Value},
-    db::Snapshot,
+    db::{Dialect, Snapshot},
     error::Result,
 };
 
@@ -101,6 +101,9 @@ pub(super) async fn candidates(
     patterns: &[Option<(TextField, &str)>],
 ) -> Result<Vec<Option<Arc<str>>>> {
     let mut lists = vec![None; patterns.len()];
+    if snapshot.dialect() == Dialect::Postgres {
+        return Ok(lists);
+    }
     let asked: Vec<_> = (patterns.iter().enumerate())
         .filter_map(|(place, pattern)| {
             let (field, text) = (*pattern)?;
@@ -167,7 +170,9 @@ mod tests {
     async fn the_index_tells_who_may_match_unless_they_are_many_or_the_pattern_is_short() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("merlon.db");
-        let store = Store::open(&StoreOptions { path: path.clone() }).unwrap();
+        let store = Store::open(&StoreOptions::Sqlite { path: path.clone() })
+            .await
+            .unwrap();
         let fill = format!(
             "BEGIN;
              INSERT INTO event (pos, instance, kind, stream, seq, prev, name, at, editor, body)

@@ -14,7 +14,7 @@ use crate::given::*;
 
 #[tokio::test]
 async fn failed_guesses_are_kept_by_tenant_user_and_subject() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let kept = GuessBudget { since: NOW, failures: 7 };
     let row = budget::keep_guesses(&instance(), &user(1), &[1; 32], kept);
@@ -31,7 +31,7 @@ async fn failed_guesses_are_kept_by_tenant_user_and_subject() {
 
 #[tokio::test]
 async fn of_two_who_guess_from_the_same_reading_one_must_read_again() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let read = async || {
         let mut snapshot = store.snapshot().await.unwrap();
@@ -58,7 +58,7 @@ async fn sends(store: &Store) -> budget::Sends {
 
 #[tokio::test]
 async fn of_two_who_count_from_the_same_reading_one_must_count_again() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     for round in 1..=3 {
         let read = sends(store).await;
@@ -72,7 +72,7 @@ async fn of_two_who_count_from_the_same_reading_one_must_count_again() {
 
 #[tokio::test]
 async fn sends_of_one_unit_of_work_are_counted_together() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let (instance, editor) = (&instance(), &user(1));
     let runs = &AtomicU32::new(0);
@@ -98,7 +98,7 @@ async fn sends_of_one_unit_of_work_are_counted_together() {
 
 #[tokio::test]
 async fn a_sweep_removes_what_nothing_counts_any_more() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let later = Timestamp(NOW.0 + 1);
     for (n, at) in [(1, NOW), (2, later)] {

@@ -19,7 +19,7 @@ fn first(runs: &AtomicU32) -> bool {
 
 #[tokio::test]
 async fn what_is_appended_is_read_back() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = user(1);
     let head = decide(store, &id, create()).await.unwrap();
@@ -40,7 +40,7 @@ async fn what_is_appended_is_read_back() {
 
 #[tokio::test]
 async fn who_loses_a_race_decides_again_on_what_is_so_now() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = &users(store, 1).await[0];
     let runs = &AtomicU32::new(0);
@@ -95,17 +95,17 @@ async fn lock_beside(store: &Store, write_both: bool) -> u32 {
 
 #[tokio::test]
 async fn two_streams_in_one_unit_stand_or_fall_together() {
-    assert_eq!(lock_beside(&backend::database().store, true).await, 2);
+    assert_eq!(lock_beside(&backend().await.store, true).await, 2);
 }
 
 #[tokio::test]
 async fn a_stream_that_was_merely_read_still_guards() {
-    assert_eq!(lock_beside(&backend::database().store, false).await, 2);
+    assert_eq!(lock_beside(&backend().await.store, false).await, 2);
 }
 
 #[tokio::test]
 async fn a_refusal_keeps_only_what_it_recorded() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let ids = &users(store, 2).await;
     decide(store, &ids[1], set_phone("+41791234567", 1)).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_refusal_keeps_only_what_it_recorded() {
 
 #[tokio::test]
 async fn a_refusal_drops_what_the_same_stream_wanted_before() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = &users(store, 1).await[0];
     decide(store, id, set_phone("+41791234567", 1)).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_refusal_drops_what_the_same_stream_wanted_before() {
 
 #[tokio::test]
 async fn a_unit_of_work_loads_each_stream_once() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = &users(store, 1).await[0];
     let answer: Result<(), Failure> = store
@@ -179,7 +179,7 @@ async fn a_unit_of_work_loads_each_stream_once() {
 
 #[tokio::test]
 async fn an_error_keeps_nothing() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = &users(store, 1).await[0];
     let answer: Result<(), Failure> = store
@@ -200,7 +200,7 @@ async fn an_error_keeps_nothing() {
 
 #[tokio::test]
 async fn a_refusal_without_facts_keeps_nothing() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = &users(store, 1).await[0];
     let answer: Result<(), Failure> = store
@@ -237,7 +237,7 @@ async fn guarded(store: &Store, ids: [&domain::base::UserId; 2], row: &str, miss
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_guard_that_misses_undoes_everything_even_among_others() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let ids = users(store, 66).await;
     let losing = {
@@ -265,7 +265,7 @@ async fn a_guard_that_misses_undoes_everything_even_among_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_write_set_that_fails_does_not_touch_the_others_of_its_batch() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let ids = users(store, 200).await;
     let tasks = ids.iter().cloned().enumerate().map(|(n, id)| {
@@ -303,7 +303,7 @@ async fn a_write_set_that_fails_does_not_touch_the_others_of_its_batch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_at_once_one_wins_and_the_others_see_it() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let ids = users(store, 20).await;
     for id in &ids {

@@ -65,9 +65,10 @@ async fn unit(store: &Store, name: &str) -> Result<(), Failure> {
 
 /// Writes units until it is killed; a line in the ledger says that one was acknowledged.
 async fn write_until_killed(directory: &Path, round: &str) {
-    let store = Store::open(&StoreOptions {
+    let store = Store::open(&StoreOptions::Sqlite {
         path: directory.join("merlon.db"),
     })
+    .await
     .unwrap();
     let ledger = directory.join("ledger");
     let writers = (0..WRITERS).map(|writer| {
@@ -102,9 +103,10 @@ async fn limited_child() {
         return;
     };
     let directory = PathBuf::from(directory);
-    let store = Store::open(&StoreOptions {
+    let store = Store::open(&StoreOptions::Sqlite {
         path: directory.join("merlon.db"),
     })
+    .await
     .unwrap();
     let mut ledger = File::create(directory.join("ledger")).unwrap();
     for n in 0.. {
@@ -178,9 +180,10 @@ async fn counts(store: &Store, sql: &'static str) -> HashMap<String, i64> {
 
 /// Every acknowledged unit is there, and every unit that is there is whole. Answers how many were acknowledged.
 async fn check(directory: &Path) -> usize {
-    let store = Store::open(&StoreOptions {
+    let store = Store::open(&StoreOptions::Sqlite {
         path: directory.join("merlon.db"),
     })
+    .await
     .unwrap();
     let streams = counts(&store, "SELECT id, seq FROM stream").await;
     let rows = counts(&store, "SELECT name, 2 FROM meta").await;

@@ -50,7 +50,7 @@ async fn user_schema(store: &Store) -> Option<bool> {
 
 #[tokio::test]
 async fn every_change_shows_at_once_and_the_log_says_the_same() {
-    let mut database = backend::database();
+    let mut database = backend().await;
     let store = &database.store;
     assert_eq!(user_schema(store).await, None, "there is no instance yet");
     create_instance(store).await;
@@ -66,14 +66,14 @@ async fn every_change_shows_at_once_and_the_log_says_the_same() {
         let differing = store::rebuild_matches(store).await.unwrap();
         assert!(differing.is_empty(), "{differing:?}");
     }
-    database.reopen();
+    database.reopen().await;
     assert_eq!(user_schema(&database.store).await, Some(false));
 }
 
 /// A request costs no query: a row that nobody announced is not seen.
 #[tokio::test]
 async fn what_was_looked_up_is_remembered_until_the_next_change() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     create_instance(store).await;
     assert_eq!(user_schema(store).await, None);
@@ -86,7 +86,7 @@ async fn what_was_looked_up_is_remembered_until_the_next_change() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_look_up_beside_a_change_outlives_it() {
-    let database = backend::database();
+    let database = backend().await;
     let store = database.store.clone();
     create_instance(&store).await;
     let over = Arc::new(AtomicBool::new(false));

@@ -15,7 +15,7 @@ use domain::{
 };
 use rusqlite::Connection;
 use store::{Error, Statement, Store, StoreOptions, Value};
-use testkit::sqlite;
+use testkit::database::sqlite;
 use tokio::task::JoinHandle;
 
 use crate::given::*;
@@ -66,7 +66,7 @@ fn stop_writer(database: &Path) -> Connection {
 
 #[tokio::test]
 async fn what_gathers_while_a_commit_runs_is_committed_together() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     let before = commits(&database.path());
     let stopped = stop_writer(&database.path());
     let tasks = hand_in(&database.store, 1000).await;
@@ -80,7 +80,7 @@ async fn what_gathers_while_a_commit_runs_is_committed_together() {
 
 #[tokio::test]
 async fn more_than_can_wait_is_refused_at_once_and_the_rest_is_written() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     let stopped = stop_writer(&database.path());
     let tasks = hand_in(&database.store, 8192 + 1024 + 100).await;
     drop(stopped);
@@ -130,10 +130,10 @@ async fn live(store: &Store, id: &domain::base::UserId) {
 
 #[tokio::test]
 async fn no_byte_of_a_deleted_user_is_left_in_the_files() {
-    let mut database = sqlite::database();
+    let mut database = sqlite().await;
     users(&database.store, 50).await;
     live(&database.store, &user(7)).await;
-    database.reopen();
+    database.reopen().await;
     let bytes = database.raw_bytes();
     for text in PERSONAL.iter().filter(|t| **t != PERSONAL[1]) {
         assert!(holds(&bytes, text), "{text} is not even there");
@@ -160,7 +160,7 @@ async fn write_bulk(store: &Store, name: &str, mebibytes: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_write_ahead_log_stays_bounded_and_a_stuck_reader_does_not_stop_the_writer() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     let (store, path) = (&database.store, database.path());
     let mut stuck = store.snapshot().await.unwrap();
     let count = "SELECT count(*) FROM meta";
@@ -194,7 +194,7 @@ async fn the_write_ahead_log_stays_bounded_and_a_stuck_reader_does_not_stop_the_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_are_copied_beside_the_writes_long_before_the_hard_bound() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     write_bulk(&database.store, "bulk", 70).await;
     let copied = async {
         while database.path().metadata().unwrap().len() < 48 * MIB {
@@ -217,17 +217,16 @@ fn schema(path: &Path) -> Vec<(String, String)> {
     rows.map(Result::unwrap).collect()
 }
 
-fn open(path: &Path) -> Result<Store, Error> {
-    Store::open(&StoreOptions {
-        path: path.to_owned(),
-    })
+async fn open(path: &Path) -> Result<Store, Error> {
+    let path = path.to_owned();
+    Store::open(&StoreOptions::Sqlite { path }).await
 }
 
 #[tokio::test]
 async fn opening_again_migrates_nothing_and_an_older_shape_becomes_the_full_one() {
-    let mut database = sqlite::database();
+    let mut database = sqlite().await;
     users(&database.store, 3).await;
-    database.reopen();
+    database.reopen().await;
     assert_log_is_whole(&database.store).await;
     assert_eq!(number(&database.store, "SELECT count(*) FROM users").await, 3);
     database.store.close();
@@ -240,20 +239,20 @@ async fn opening_again_migrates_nothing_and_an_older_shape_becomes_the_full_one(
         .unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
-    open(&old).unwrap().close();
+    open(&old).await.unwrap().close();
     assert_eq!(schema(&old), schema(&database.path()));
 }
 
 #[tokio::test]
 async fn a_newer_database_and_a_foreign_file_are_refused_untouched() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     users(&database.store, 3).await;
     database.store.close();
     let connection = Connection::open(database.path()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let before = std::fs::read(database.path()).unwrap();
-    let refused = open(&database.path()).unwrap_err();
+    let refused = open(&database.path()).await.unwrap_err();
     assert!(
         matches!(&refused, Error::Unusable(text) if text.contains("newer program")),
         "{refused}"
@@ -263,6 +262,6 @@ async fn a_newer_database_and_a_foreign_file_are_refused_untouched() {
     let foreign = database.path().with_file_name("letter.txt");
     let text = "Dear Ada, ".repeat(1000);
     std::fs::write(&foreign, &text).unwrap();
-    assert!(matches!(open(&foreign), Err(Error::Database { .. })));
+    assert!(matches!(open(&foreign).await, Err(Error::Database { .. })));
     assert_eq!(std::fs::read_to_string(&foreign).unwrap(), text);
 }

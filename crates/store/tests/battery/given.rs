@@ -166,7 +166,9 @@ pub(crate) fn meta_row(name: &str) -> store::Statement {
 
 /// Positions have no gap, streams no hole, and every chain leads from its head to its first event.
 pub(crate) async fn assert_log_is_whole(store: &Store) {
-    let gaps = "SELECT coalesce(max(pos), 0) - count(*) FROM event";
+    // Where positions come from several lanes, the lane is in their upper 16 bits.
+    let gaps = "SELECT count(*) FROM (SELECT 1 AS one FROM event GROUP BY pos / 281474976710656
+                    HAVING max(pos) % 281474976710656 <> count(*)) AS lanes_with_gaps";
     assert_eq!(number(store, gaps).await, 0, "positions have gaps");
     let sums = "SELECT count(*) FROM stream s WHERE s.seq <> (SELECT count(*) FROM event e
                     WHERE e.instance = s.instance AND e.kind = s.kind AND e.stream = s.id)";

@@ -35,7 +35,7 @@ async fn holder(store: &Store) -> Option<TokenHolder> {
 
 #[tokio::test]
 async fn every_change_of_what_a_token_is_worth_shows_at_once() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     assert!(holder(store).await.is_none(), "what is not there is not remembered");
     let id = with_token(store).await;
@@ -67,7 +67,7 @@ async fn every_change_of_what_a_token_is_worth_shows_at_once() {
 
 #[tokio::test]
 async fn a_deleted_user_stands_behind_nothing() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let id = with_token(store).await;
     assert!(holder(store).await.is_some());
@@ -77,7 +77,7 @@ async fn a_deleted_user_stands_behind_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_look_up_beside_a_change_outlives_it() {
-    let database = backend::database();
+    let database = backend().await;
     let store = database.store.clone();
     let id = with_token(&store).await;
     let over = std::sync::Arc::new(AtomicBool::new(false));

@@ -35,7 +35,7 @@ async fn ids(store: &Store, recipient: Option<u8>, (before, after): (i64, i64), 
 
 #[tokio::test]
 async fn messages_are_listed_newest_first_in_pages_and_by_recipient() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     for n in 1..=9 {
         store.capture(&instance(), &UserId::from_trusted("1"), &message(n, u8::try_from(n % 2).unwrap())).await.unwrap();
@@ -51,7 +51,7 @@ async fn messages_are_listed_newest_first_in_pages_and_by_recipient() {
 
 #[tokio::test]
 async fn capturing_again_changes_nothing_and_discarding_works_once() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     store.capture(&instance(), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
     let other = Captured { sealed: b"other".to_vec(), ..message(1, 2) };
@@ -66,7 +66,7 @@ async fn capturing_again_changes_nothing_and_discarding_works_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_oldest_make_room() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     store.capture(&InstanceId::from_trusted("other"), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
     let tasks: Vec<_> = (1..=KEPT + 5)

@@ -1,11 +1,13 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
-//! of an embedded database can show is in `file` and `crash`.
+//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::duplicate_mod, reason = "every test is there once for each database")]
 
 mod crash;
 mod file;
 mod given;
+mod nodes;
 mod trigram;
 
 macro_rules! battery {
@@ -24,6 +26,12 @@ macro_rules! battery {
 
 #[path = "."]
 mod on_sqlite {
-    use testkit::sqlite as backend;
+    use testkit::database::sqlite as backend;
+    battery!();
+}
+
+#[path = "."]
+mod on_postgres {
+    use testkit::database::postgres as backend;
     battery!();
 }

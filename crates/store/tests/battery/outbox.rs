@@ -40,7 +40,7 @@ async fn due_ids(store: &Store, now: Timestamp) -> Vec<String> {
 
 #[tokio::test]
 async fn messages_come_out_as_they_were_put_in_oldest_first() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     put(store, &parcel("2", 2, NOW + Span::seconds(1))).await;
     put(store, &parcel("1", 1, NOW)).await;
@@ -57,7 +57,7 @@ async fn messages_come_out_as_they_were_put_in_oldest_first() {
 
 #[tokio::test]
 async fn a_new_message_for_the_same_subject_takes_the_place_of_the_old_one() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let old = parcel("1", 1, NOW);
     put(store, &old).await;
@@ -71,7 +71,7 @@ async fn a_new_message_for_the_same_subject_takes_the_place_of_the_old_one() {
 
 #[tokio::test]
 async fn one_sender_at_a_time() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let message = parcel("1", 1, NOW);
     put(store, &message).await;
@@ -93,7 +93,7 @@ async fn one_sender_at_a_time() {
 
 #[tokio::test]
 async fn a_message_that_is_given_back_comes_again_at_its_time() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let message = parcel("1", 1, NOW);
     put(store, &message).await;
@@ -108,7 +108,7 @@ async fn a_message_that_is_given_back_comes_again_at_its_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_senders_one_gets_the_message() {
-    let database = backend::database();
+    let database = backend().await;
     for round in 0..20 {
         let message = parcel(&format!("{round}"), round, NOW);
         put(&database.store, &message).await;
@@ -130,7 +130,7 @@ async fn of_many_senders_one_gets_the_message() {
 
 #[tokio::test]
 async fn a_deleted_user_is_sent_nothing() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     decide(store, &user(1), create()).await.unwrap();
     put(store, &parcel("1", 1, NOW)).await;
@@ -140,7 +140,7 @@ async fn a_deleted_user_is_sent_nothing() {
 
 #[tokio::test]
 async fn the_bell_rings_once_a_message_is_there_and_for_nothing_else() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let rang = async || tokio::time::timeout(std::time::Duration::ZERO, store.parcels().notified()).await.is_ok();
     users(store, 1).await;

@@ -7,7 +7,7 @@ use crate::given::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn closing_finishes_what_was_accepted() {
-    let mut database = backend::database();
+    let mut database = backend().await;
     let tasks: Vec<_> = (0..500)
         .map(|n| {
             let store = database.store.clone();
@@ -28,14 +28,14 @@ async fn closing_finishes_what_was_accepted() {
     let late = database.store.keep_meta("late", b"x").await;
     assert!(matches!(late, Err(Error::Closed)), "{late:?}");
     database.store.close();
-    database.reopen();
+    database.reopen().await;
     let count = i64::try_from(accepted.len()).unwrap();
     assert_eq!(number(&database.store, "SELECT count(*) FROM meta").await, count);
 }
 
 #[tokio::test]
 async fn a_fact_is_kept_once() {
-    let database = backend::database();
+    let database = backend().await;
     assert!(database.store.keep_meta("name", b"first").await.unwrap());
     assert!(!database.store.keep_meta("name", b"second").await.unwrap());
     let mut snapshot = database.store.snapshot().await.unwrap();

@@ -9,7 +9,7 @@ use domain::{
 };
 use rusqlite::Connection;
 use store::{Store, StoreOptions};
-use testkit::{SeededEntropy, sqlite};
+use testkit::{SeededEntropy, database::sqlite};
 
 use crate::given::*;
 
@@ -73,7 +73,7 @@ fn wanted(connection: &Connection) -> BTreeSet<Posting> {
     postings.collect()
 }
 
-fn check(database: &sqlite::Database) -> usize {
+fn check(database: &testkit::database::Database) -> usize {
     let connection = Connection::open(database.path()).unwrap();
     connection
         .execute_batch("INSERT INTO user_trigram (user_trigram) VALUES ('integrity-check')")
@@ -104,7 +104,7 @@ fn something(n: usize, dice: &SeededEntropy) -> Command {
 
 #[tokio::test]
 async fn after_whatever_happened_the_index_says_what_the_rows_say() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     let dice = SeededEntropy::new(5);
     let ids = users(&database.store, 60).await;
     for n in 0..900 {
@@ -121,7 +121,7 @@ async fn after_whatever_happened_the_index_says_what_the_rows_say() {
 /// Several in each commit, which is what fills the index in one go.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_many_users_in_one_commit_are_all_indexed() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     for round in 0..6 {
         let tasks: Vec<_> = (0..100)
             .map(|n| {
@@ -145,7 +145,7 @@ async fn changes_of_many_users_in_one_commit_are_all_indexed() {
 
 #[tokio::test]
 async fn a_unit_of_work_that_failed_or_changed_nothing_leaves_the_index_alone() {
-    let database = sqlite::database();
+    let database = sqlite().await;
     let ids = users(&database.store, 2).await;
     decide(&database.store, &ids[0], username("a", "somebody"))
         .await
@@ -184,7 +184,7 @@ fn forget_index(path: &std::path::Path) {
 
 #[tokio::test]
 async fn data_of_an_older_version_are_indexed_when_it_is_migrated() {
-    let mut database = sqlite::database();
+    let mut database = sqlite().await;
     let dice = SeededEntropy::new(8);
     let ids = users(&database.store, 40).await;
     for n in 0..300 {
@@ -193,7 +193,7 @@ async fn data_of_an_older_version_are_indexed_when_it_is_migrated() {
     let before = check(&database);
     database.store.close();
     forget_index(&database.path());
-    database.reopen();
+    database.reopen().await;
     assert_eq!(check(&database), before);
     for n in 300..500 {
         let _ = decide(&database.store, &ids[dice.below(ids.len())], something(n, &dice)).await;
@@ -226,7 +226,7 @@ fn trigrams_left(bytes: &[u8]) -> Vec<String> {
 
 #[tokio::test]
 async fn no_trigram_of_a_deleted_user_is_left_in_the_files() {
-    let mut database = sqlite::database();
+    let mut database = sqlite().await;
     let ids = users(&database.store, 300).await;
     for (n, id) in ids.iter().enumerate() {
         if n == 150 {
@@ -240,15 +240,16 @@ async fn no_trigram_of_a_deleted_user_is_left_in_the_files() {
         .await
         .unwrap();
     }
-    database.reopen();
+    database.reopen().await;
     let there = trigrams_left(&database.raw_bytes());
     assert!(there.len() >= 15, "they are not even there: {there:?}");
     decide(&database.store, &ids[150], Command::Delete).await.unwrap();
     database.store.close();
     assert_eq!(trigrams_left(&database.raw_bytes()), Vec::<String>::new());
-    database.store = Store::open(&StoreOptions {
+    database.store = Store::open(&StoreOptions::Sqlite {
         path: database.path(),
     })
+    .await
     .unwrap();
     check(&database);
 }

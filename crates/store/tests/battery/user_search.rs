@@ -290,7 +290,7 @@ fn some_view(ids: &[UserId], dice: &SeededEntropy) -> Visible {
 
 #[tokio::test]
 async fn a_search_finds_what_a_look_at_each_user_finds() {
-    let database = backend::database();
+    let database = backend().await;
     let (store, dice) = (&database.store, SeededEntropy::new(11));
     schemas(store).await;
     let ids = people(store, 150, &dice).await;
@@ -352,7 +352,7 @@ async fn a_search_finds_what_a_look_at_each_user_finds() {
 
 #[tokio::test]
 async fn nobody_is_found_in_another_instance_or_once_removed() {
-    let database = backend::database();
+    let database = backend().await;
     let store = &database.store;
     let ids = users(store, 3).await;
     decide(store, &ids[0], Command::Delete).await.unwrap();

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     commit::Value,
-    db::{Param, Row, sqlite::connect_reader},
+    db::{Cells, Param, Row, sqlite::connect_reader},
     error::{Error, Result},
 };
 
@@ -107,7 +107,9 @@ impl SqliteSnapshot {
         given_up.not();
         self.connection = Some(connection);
         let rows = rows?;
-        rows.iter().map(|row| each(&Row(SqliteRow::Kept(row)))).collect()
+        rows.iter()
+            .map(|row| each(&Row(Cells::Sqlite(SqliteRow::Kept(row)))))
+            .collect()
     }
 }
 
@@ -135,7 +137,10 @@ fn kept_rows(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec
     let columns = statement.column_count();
     let params: Vec<Param<'_>> = params.iter().map(Param::from).collect();
     read_all(&mut statement, &params, |row| {
-        (0..columns).map(|column| row.0.value(column).map(kept)).collect()
+        let Cells::Sqlite(row) = &row.0 else {
+            return Err(Error::corrupt("a row", "it is of another database"));
+        };
+        (0..columns).map(|column| row.value(column).map(kept)).collect()
     })
 }
 
@@ -162,7 +167,7 @@ fn read_all<T>(
     let mut rows = statement.raw_query();
     let mut all = Vec::new();
     while let Some(row) = rows.next().map_err(doing())? {
-        all.push(each(&Row(SqliteRow::Live(row)))?);
+        all.push(each(&Row(Cells::Sqlite(SqliteRow::Live(row))))?);
     }
     Ok(all)
 }
@@ -233,11 +238,6 @@ impl SqliteRow<'_> {
             ValueRef::Integer(n) => Ok(Some(n)),
             _ => Err(Error::corrupt("a number column", "it is no number")),
         }
-    }
-
-    pub(in crate::db) fn int(&self, column: usize) -> Result<i64> {
-        self.opt_int(column)?
-            .ok_or_else(|| Error::corrupt("a number column", "it is NULL"))
     }
 
     pub(in crate::db) fn opt_text(&self, column: usize) -> Result<Option<&str>> {

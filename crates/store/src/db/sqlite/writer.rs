@@ -10,7 +10,6 @@ use std::{
     thread::JoinHandle,
 };
 
-use domain::{base::Aggregate, instance::Instance};
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ToSql, types::ToSqlOutput};
@@ -20,8 +19,7 @@ use super::{checkpoint, reader::value_ref};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     db::Hearers,
-    error::{Error, Result},
-    outbox,
+    error::{Cause, Error, Result},
     read::user_text,
 };
 
@@ -113,7 +111,10 @@ struct Ends {
 
 fn is_io_failure(error: &Error) -> bool {
     let code = match error {
-        Error::Database { source, .. } => source.sqlite_error_code(),
+        Error::Database { source, .. } => match &**source {
+            Cause::Sqlite(source) => source.sqlite_error_code(),
+            Cause::Postgres { .. } => None,
+        },
         _ => None,
     };
     code == Some(rusqlite::ErrorCode::SystemIoFailure)
@@ -174,7 +175,8 @@ impl Desk {
         let before = self.last_pos;
         let outcomes = self.apply_all(sets);
         let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
-        self.tell(sets);
+        // Also after a failure: a commit that failed may be on the disk all the same.
+        self.hearers.tell(sets);
         match finished {
             Ok(outcomes) => {
                 counter!("merlon_store_commits_total").increment(1);
@@ -191,21 +193,6 @@ impl Desk {
                 }
                 Err(error)
             }
-        }
-    }
-
-    /// Also after a failure: a commit that failed may be on the disk all the same.
-    fn tell(&self, sets: &[&WriteSet]) {
-        for stream in sets.iter().flat_map(|set| &set.streams) {
-            if stream.standing {
-                self.hearers.holders.forget(&stream.id);
-            }
-            if stream.kind == Instance::KIND && !stream.events.is_empty() {
-                self.hearers.features.forget();
-            }
-        }
-        if sets.iter().flat_map(|set| &set.rows).any(outbox::is_put) {
-            self.hearers.parcels.notify_one();
         }
     }
 

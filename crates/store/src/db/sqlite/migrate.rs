@@ -5,21 +5,21 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 const STEPS: &[&str] = &[
-    include_str!("../../migrations/sqlite/0001_log.sql"),
-    include_str!("../../migrations/sqlite/0002_read_models.sql"),
-    include_str!("../../migrations/sqlite/0003_operation.sql"),
-    include_str!("../../migrations/sqlite/0004_usernames.sql"),
-    include_str!("../../migrations/sqlite/0005_totp.sql"),
-    include_str!("../../migrations/sqlite/0006_user_schemas.sql"),
-    include_str!("../../migrations/sqlite/0007_parts.sql"),
-    include_str!("../../migrations/sqlite/0008_identity_providers.sql"),
-    include_str!("../../migrations/sqlite/0009_idp_links.sql"),
-    include_str!("../../migrations/sqlite/0010_user_search.sql"),
-    include_str!("../../migrations/sqlite/0011_webauthn.sql"),
-    include_str!("../../migrations/sqlite/0012_idp_intents.sql"),
-    include_str!("../../migrations/sqlite/0013_password.sql"),
-    include_str!("../../migrations/sqlite/0014_user_trigrams.sql"),
-    include_str!("../../migrations/sqlite/0015_features.sql"),
+    include_str!("../../../migrations/sqlite/0001_log.sql"),
+    include_str!("../../../migrations/sqlite/0002_read_models.sql"),
+    include_str!("../../../migrations/sqlite/0003_operation.sql"),
+    include_str!("../../../migrations/sqlite/0004_usernames.sql"),
+    include_str!("../../../migrations/sqlite/0005_totp.sql"),
+    include_str!("../../../migrations/sqlite/0006_user_schemas.sql"),
+    include_str!("../../../migrations/sqlite/0007_parts.sql"),
+    include_str!("../../../migrations/sqlite/0008_identity_providers.sql"),
+    include_str!("../../../migrations/sqlite/0009_idp_links.sql"),
+    include_str!("../../../migrations/sqlite/0010_user_search.sql"),
+    include_str!("../../../migrations/sqlite/0011_webauthn.sql"),
+    include_str!("../../../migrations/sqlite/0012_idp_intents.sql"),
+    include_str!("../../../migrations/sqlite/0013_password.sql"),
+    include_str!("../../../migrations/sqlite/0014_user_trigrams.sql"),
+    include_str!("../../../migrations/sqlite/0015_features.sql"),
 ];
 
 /// Applies the steps that are missing. A database of a newer version is refused untouched.

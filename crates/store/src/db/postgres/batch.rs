@@ -1,0 +1,587 @@
+//! One commit for many write sets: heads are locked and compared, then everything is written in a few statements.
+//!
+//! A batch is first written with nothing but what is needed if all goes well, which takes two exchanges with the server,
+//! three if there are guards. If anything does not, it is rolled back and written again set by set, each behind a savepoint,
+//! so that one that fails does not touch the others.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::{Row, error::SqlState, types::Type};
+
+use super::{
+    freshness,
+    link::{Bound, Link, Ready, Sending, failed, in_one_go, is_lost},
+    reader::PostgresRow,
+    statement::{Together, bound, bound_values, together},
+};
+use crate::{
+    commit::{Outcome, Statement, StreamWrite, WriteSet},
+    db::Param,
+    error::{Error, Result},
+};
+
+/// Lanes that positions come from.
+pub(super) const LANES: usize = 64;
+
+/// What became of each write set of a batch.
+pub(super) type Outcomes = Vec<Result<Outcome>>;
+
+/// Why a batch was not committed.
+pub(super) enum Trouble {
+    /// The connection broke.
+    Lost,
+    /// Others were in the way; the same may go well now.
+    Again,
+    /// A set cannot be written as it is: each is to be tried alone.
+    Careful,
+    /// The server said no.
+    Failed(Error),
+}
+
+/// What a commit leaves behind as its sign, and where its positions come from.
+pub(super) struct Mark<'a> {
+    pub(super) committer: &'a str,
+    pub(super) batch: i64,
+    pub(super) lane: i64,
+}
+
+fn trouble(doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Trouble {
+    move |error| {
+        if is_lost(&error) {
+            return Trouble::Lost;
+        }
+        match error.code() {
+            Some(
+                &SqlState::T_R_SERIALIZATION_FAILURE
+                | &SqlState::T_R_DEADLOCK_DETECTED
+                | &SqlState::LOCK_NOT_AVAILABLE
+                | &SqlState::QUERY_CANCELED,
+            ) => Trouble::Again,
+            Some(&SqlState::UNIQUE_VIOLATION) => Trouble::Careful,
+            _ => Trouble::Failed(failed(doing)(error)),
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable => Self::Lost,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// Whoever is not heard of any more gives its locks back after a while.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL lock_timeout = '5s'";
+/// Division by zero for a committer that was ended: its batch is not to be committed any more.
+const MARK: &str =
+    "UPDATE committer SET batch = $1 + CAST(0 / (batch + 1) AS BIGINT), at = now() WHERE id = $2";
+
+/// Commits a batch. `sent` gets the outcomes as soon as the server may be told to commit.
+pub(super) async fn commit(
+    link: &Link,
+    mark: &Mark<'_>,
+    sets: &[&WriteSet],
+    careful: bool,
+    sent: &mut Option<Outcomes>,
+) -> Result<Outcomes, Trouble> {
+    let done = attempt(link, mark, sets, careful, sent).await;
+    if !matches!(done, Ok(_) | Err(Trouble::Lost)) {
+        link.command_aside("ROLLBACK");
+    }
+    done
+}
+
+async fn attempt(
+    link: &Link,
+    mark: &Mark<'_>,
+    sets: &[&WriteSet],
+    careful: bool,
+    sent: &mut Option<Outcomes>,
+) -> Result<Outcomes, Trouble> {
+    let mut heads = lock(link, sets).await?;
+    let fits: Vec<bool> = sets.iter().map(|set| heads.fits(set)).collect();
+    let fitting: Vec<&WriteSet> = (sets.iter().zip(&fits))
+        .filter_map(|(set, fits)| fits.then_some(*set))
+        .collect();
+    if fitting.is_empty() {
+        link.command_aside("ROLLBACK");
+        return Ok(fits.iter().map(|_| Ok(Outcome::Conflict)).collect());
+    }
+    let written = if careful {
+        one_by_one(link, mark, &fitting, &heads).await?
+    } else {
+        fitting.iter().map(|_| Ok(Outcome::Done)).collect()
+    };
+    let mut written: std::vec::IntoIter<Result<Outcome>> = written.into_iter();
+    let outcome = |fits: &bool| if *fits { written.next() } else { None }.unwrap_or(Ok(Outcome::Conflict));
+    let outcomes: Outcomes = fits.iter().map(outcome).collect();
+    if careful {
+        end_carefully(link, mark, &fitting).await?;
+        *sent = Some(copied(&outcomes));
+        link.command("COMMIT").await.map_err(trouble("committing"))?;
+    } else {
+        all_at_once(link, mark, &fitting, &heads, || *sent = Some(copied(&outcomes))).await?;
+    }
+    Ok(outcomes)
+}
+
+fn copied(outcomes: &Outcomes) -> Outcomes {
+    let copy = |outcome: &Result<Outcome>| match outcome {
+        Ok(outcome) => Ok(*outcome),
+        Err(_) => Err(Error::Unavailable),
+    };
+    outcomes.iter().map(copy).collect()
+}
+
+/// Number of a stream's last event, and where its history begins and ends.
+#[derive(Clone, Copy, Default)]
+struct End {
+    seq: i64,
+    last: i64,
+}
+
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+struct Heads<'a>(BTreeMap<Key<'a>, End>);
+
+fn key<'a>(set: &'a WriteSet, stream: &'a StreamWrite) -> Key<'a> {
+    (set.instance.as_str(), stream.kind, &stream.id)
+}
+
+impl<'a> Heads<'a> {
+    /// Whether all streams of a set stand where they were seen. If so, they move on: of several sets that saw one stream
+    /// where it stands, the first is written.
+    fn fits(&mut self, set: &'a WriteSet) -> bool {
+        let stands = |stream: &StreamWrite| {
+            let seq = self.0.get(&key(set, stream)).map_or(0, |end| end.seq);
+            seq == stream.seen
+        };
+        if !set.streams.iter().all(stands) {
+            return false;
+        }
+        for stream in &set.streams {
+            if let Some(end) = self.0.get_mut(&key(set, stream)) {
+                end.seq += i64::try_from(stream.events.len()).unwrap_or_default();
+            }
+        }
+        true
+    }
+}
+
+/// Begins a transaction, locks the heads of all streams in one order, and reads them.
+async fn lock<'a>(link: &Link, sets: &[&'a WriteSet]) -> Result<Heads<'a>, Trouble> {
+    let mut heads = Heads(BTreeMap::new());
+    let mut appended: BTreeMap<Key<'a>, bool> = BTreeMap::new();
+    for set in sets {
+        for stream in &set.streams {
+            *appended.entry(key(set, stream)).or_default() |= !stream.events.is_empty();
+            heads.0.insert(key(set, stream), End::default());
+        }
+    }
+    let (changed, seen): (Vec<_>, Vec<_>) = appended.into_iter().partition(|(_, appended)| *appended);
+    let [changed, seen] =
+        [changed, seen].map(|keys| keys.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
+    let asked = [Keys::new(&changed), Keys::new(&seen)];
+    let texts = [LOCK_CHANGED, LOCK_SEEN];
+    let mut statements = Vec::with_capacity(2);
+    for (sql, keys) in texts.into_iter().zip(&asked) {
+        if !keys.ids.is_empty() {
+            statements.push((link.ready(sql).await?, keys.bound()));
+        }
+    }
+    let mut all: Vec<Sending<'_, Vec<Row>>> =
+        vec![Box::pin(async { link.command(BEGIN).await.map(|()| Vec::new()) })];
+    for (statement, keys) in &statements {
+        all.push(Box::pin(link.ask(statement, keys)));
+    }
+    for answer in in_one_go(all).await {
+        for row in &answer.map_err(trouble("reading heads"))? {
+            heads.note(&PostgresRow::new(row), &changed, &seen)?;
+        }
+    }
+    Ok(heads)
+}
+
+/// Heads that are about to move on, and those that only have to stand still. `place`: where in the arrays, the second kind
+/// counted down from -1.
+const LOCK_CHANGED: &str = "SELECT s.instance, s.kind, s.id, s.seq, s.last_pos FROM stream s
+    JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (instance, kind, id)
+        ON s.instance = k.instance AND s.kind = k.kind AND s.id = k.id
+    ORDER BY s.instance, s.kind, s.id FOR UPDATE OF s";
+const LOCK_SEEN: &str = "SELECT s.instance, s.kind, s.id, s.seq, s.last_pos FROM stream s
+    JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (instance, kind, id)
+        ON s.instance = k.instance AND s.kind = k.kind AND s.id = k.id
+    ORDER BY s.instance, s.kind, s.id FOR SHARE OF s";
+
+/// Keys as arrays.
+struct Keys<'a> {
+    instances: Vec<&'a str>,
+    kinds: Vec<&'a str>,
+    ids: Vec<&'a str>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(keys: &[Key<'a>]) -> Self {
+        Self {
+            instances: keys.iter().map(|key| key.0).collect(),
+            kinds: keys.iter().map(|key| key.1).collect(),
+            ids: keys.iter().map(|key| key.2).collect(),
+        }
+    }
+
+    fn bound(&self) -> Vec<Bound<'_>> {
+        let texts = Type::TEXT_ARRAY;
+        vec![
+            (&self.instances, texts.clone()),
+            (&self.kinds, texts.clone()),
+            (&self.ids, texts),
+        ]
+    }
+}
+
+impl<'a> Heads<'a> {
+    fn note(&mut self, row: &PostgresRow<'_>, changed: &[Key<'a>], seen: &[Key<'a>]) -> Result<(), Error> {
+        let text = |column| row.opt_text(column).map(Option::unwrap_or_default);
+        let found = (text(0)?, text(1)?, text(2)?);
+        let known = [changed, seen].into_iter().find_map(|keys| {
+            let place = keys.binary_search(&found).ok()?;
+            keys.get(place)
+        });
+        let Some(known) = known else {
+            return Err(Error::corrupt("stream", "it was not asked for"));
+        };
+        let number = |column| row.opt_int(column).map(Option::unwrap_or_default);
+        let end = End {
+            seq: number(3)?,
+            last: number(4)?,
+        };
+        self.0.insert(*known, end);
+        Ok(())
+    }
+}
+
+/// Writes everything in one exchange, and commits in the same if nothing of it has to be looked at first.
+async fn all_at_once(
+    link: &Link,
+    mark: &Mark<'_>,
+    sets: &[&WriteSet],
+    heads: &Heads<'_>,
+    about_to_commit: impl FnOnce(),
+) -> Result<(), Trouble> {
+    let mut guards: Vec<&Statement> = sets.iter().flat_map(|set| &set.guards).collect();
+    // In one order, so that two who want the same rows do not wait for each other.
+    guards.sort_by(|a, b| (a.sql, &a.params).cmp(&(b.sql, &b.params)));
+    let rows = steps(sets);
+    let log = Log::new(sets, heads);
+    let lane = [Param::Int(log.events()), Param::Int(mark.lane)];
+    let sign = [Param::Int(mark.batch), Param::Text(mark.committer)];
+    let moved = freshness::moved(sets);
+    let mut orders = Vec::with_capacity(guards.len() + rows.len() + 4);
+    for guard in &guards {
+        orders.push((link.ready(guard.sql).await?, bound_values(&guard.params)));
+    }
+    for step in &rows {
+        orders.push((link.ready(step.sql()).await?, step.bound()));
+    }
+    if log.events() > 0 {
+        orders.push((link.ready(LOG).await?, log.bound(&lane)));
+    }
+    let gone = forgotten(sets);
+    for params in &gone {
+        orders.push((link.ready(FORGET).await?, bound(params)));
+    }
+    if !moved.is_empty() {
+        orders.push((
+            link.ready(freshness::MOVE).await?,
+            vec![(&moved, Type::INT8_ARRAY)],
+        ));
+    }
+    orders.push((link.ready(MARK).await?, bound(&sign)));
+    let at_once = guards.is_empty();
+    if at_once {
+        about_to_commit();
+        let touched = send(link, &orders, true).await?;
+        drop(touched);
+        return Ok(());
+    }
+    let touched = send(link, &orders, false).await?;
+    if touched.iter().take(guards.len()).any(|rows| *rows != 1) {
+        return Err(Trouble::Careful);
+    }
+    about_to_commit();
+    link.command("COMMIT").await.map_err(trouble("committing"))
+}
+
+/// Sends statements in their order; how many rows each touched. The first failure counts: what follows it fails for it.
+async fn send(
+    link: &Link,
+    orders: &[(Ready<'_>, Vec<Bound<'_>>)],
+    commit: bool,
+) -> Result<Vec<u64>, Trouble> {
+    let mut all: Vec<Sending<'_, u64>> = Vec::with_capacity(orders.len() + 1);
+    for (statement, params) in orders {
+        all.push(Box::pin(link.tell(statement, params)));
+    }
+    if commit {
+        all.push(Box::pin(async { link.command("COMMIT").await.map(|()| 0) }));
+    }
+    let mut touched = Vec::with_capacity(all.len());
+    for answer in in_one_go(all).await {
+        touched.push(answer.map_err(trouble("writing"))?);
+    }
+    Ok(touched)
+}
+
+/// A statement for one row, or for the same of many sets.
+enum Step<'a> {
+    One(&'a Statement),
+    Many(Together<'a>),
+}
+
+impl Step<'_> {
+    fn sql(&self) -> &str {
+        match self {
+            Self::One(statement) => statement.sql,
+            Self::Many(together) => &together.sql,
+        }
+    }
+
+    fn bound(&self) -> Vec<Bound<'_>> {
+        match self {
+            Self::One(statement) => bound_values(&statement.params),
+            Self::Many(together) => together
+                .columns
+                .iter()
+                .filter_map(|column| column.bound())
+                .collect(),
+        }
+    }
+}
+
+/// The rows of all sets, those of one set in their order: the first of all sets together, then the second, and so on.
+fn steps<'a>(sets: &[&'a WriteSet]) -> Vec<Step<'a>> {
+    let most = sets.iter().map(|set| set.rows.len()).max().unwrap_or_default();
+    let mut steps = Vec::new();
+    for place in 0..most {
+        let mut alike: Vec<(&str, Vec<&'a Statement>)> = Vec::new();
+        for row in sets.iter().filter_map(|set| set.rows.get(place)) {
+            match alike.iter_mut().find(|(sql, _)| *sql == row.sql) {
+                Some((_, rows)) => rows.push(row),
+                None => alike.push((row.sql, vec![row])),
+            }
+        }
+        for (_, rows) in alike {
+            match if rows.len() > 1 { together(&rows) } else { None } {
+                Some(many) => steps.push(Step::Many(many)),
+                None => steps.extend(rows.into_iter().map(Step::One)),
+            }
+        }
+    }
+    steps
+}
+
+/// Takes positions from the lane, appends events with their personal values, and moves the heads. A `prev` of -1 is the event
+/// before in the batch; a stream that is new and there already is a violation.
+const LOG: &str = "WITH taken AS (UPDATE lane SET pos = pos + $1 WHERE id = $2 RETURNING pos - $1 AS base),
+    e AS (SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
+            $10::bigint[], $11::text[], $12::text[], $13::text[])
+        AS e (place, instance, kind, stream, seq, prev, name, at, editor, body, personal)),
+    logged AS (INSERT INTO event (pos, instance, kind, stream, seq, prev, name, at, editor, body)
+        SELECT t.base + e.place, e.instance, e.kind, e.stream, e.seq,
+            CASE WHEN e.prev < 0 THEN t.base + e.place - 1 ELSE e.prev END, e.name, e.at, e.editor, e.body
+        FROM e CROSS JOIN taken t),
+    kept_apart AS (INSERT INTO personal (pos, body)
+        SELECT t.base + e.place, e.personal FROM e CROSS JOIN taken t WHERE e.personal IS NOT NULL),
+    s AS (SELECT * FROM unnest($14::text[], $15::text[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[],
+            $20::bigint[], $21::bigint[], $22::bigint[])
+        AS s (instance, kind, id, seen, seq, first, last, at, parts)),
+    begun AS (INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts, first_pos)
+        SELECT s.instance, s.kind, s.id, s.seq, t.base + s.last, s.at, s.at, s.parts, t.base + s.first
+        FROM s CROSS JOIN taken t WHERE s.seen = 0)
+    UPDATE stream SET seq = s.seq, last_pos = t.base + s.last, changed_at = s.at, parts = s.parts
+    FROM s CROSS JOIN taken t
+    WHERE s.seen > 0 AND stream.instance = s.instance AND stream.kind = s.kind AND stream.id = s.id";
+
+/// Erases the personal values of a stream along its chain of events.
+const FORGET: &str = "WITH RECURSIVE chain (pos, prev) AS (
+        SELECT e.pos, e.prev FROM stream s JOIN event e ON e.pos = s.last_pos
+        WHERE s.instance = $1 AND s.kind = $2 AND s.id = $3
+        UNION ALL SELECT e.pos, e.prev FROM chain c JOIN event e ON e.pos = c.prev)
+    DELETE FROM personal WHERE pos IN (SELECT pos FROM chain)";
+
+/// Events and heads of a batch, as the columns of [`LOG`].
+#[derive(Default)]
+struct Log<'a> {
+    places: Vec<i64>,
+    event_keys: [Vec<&'a str>; 3],
+    seqs: Vec<i64>,
+    prevs: Vec<i64>,
+    names: Vec<&'a str>,
+    times: Vec<i64>,
+    editors: Vec<&'a str>,
+    bodies: Vec<&'a str>,
+    personals: Vec<Option<&'a str>>,
+    head_keys: [Vec<&'a str>; 3],
+    seens: Vec<i64>,
+    head_seqs: Vec<i64>,
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    head_times: Vec<i64>,
+    parts: Vec<i64>,
+}
+
+impl<'a> Log<'a> {
+    fn new(sets: &[&'a WriteSet], heads: &Heads<'_>) -> Self {
+        let mut log = Self::default();
+        for set in sets {
+            for stream in set.streams.iter().filter(|stream| !stream.events.is_empty()) {
+                let last = heads.0.get(&key(set, stream)).map_or(0, |end| end.last);
+                log.append(key(set, stream), stream, last);
+            }
+        }
+        log
+    }
+
+    fn events(&self) -> i64 {
+        i64::try_from(self.places.len()).unwrap_or_default()
+    }
+
+    fn append(&mut self, (instance, kind, id): Key<'a>, stream: &'a StreamWrite, last: i64) {
+        let push = |keys: &mut [Vec<&'a str>; 3]| {
+            let [instances, kinds, ids] = keys;
+            instances.push(instance);
+            kinds.push(kind);
+            ids.push(id);
+        };
+        let (first, mut seq) = (self.events() + 1, stream.seen);
+        for event in &stream.events {
+            self.prevs.push(if seq == stream.seen { last } else { -1 });
+            seq += 1;
+            self.places.push(self.events() + 1);
+            push(&mut self.event_keys);
+            self.seqs.push(seq);
+            self.names.push(event.name);
+            self.times.push(stream.at.0);
+            self.editors.push(&stream.editor);
+            self.bodies.push(&event.body);
+            self.personals.push(event.personal.as_deref());
+        }
+        push(&mut self.head_keys);
+        self.seens.push(stream.seen);
+        self.head_seqs.push(seq);
+        self.firsts.push(first);
+        self.lasts.push(self.events());
+        self.head_times.push(stream.at.0);
+        self.parts.push(stream.parts);
+    }
+
+    fn bound<'b>(&'b self, lane: &'b [Param<'b>; 2]) -> Vec<Bound<'b>> {
+        let (numbers, texts) = (Type::INT8_ARRAY, Type::TEXT_ARRAY);
+        let mut all = bound(lane);
+        let keys = |keys: &'b [Vec<&'a str>; 3]| keys.iter().map(|column| (column as _, Type::TEXT_ARRAY));
+        all.push((&self.places, numbers.clone()));
+        all.extend(keys(&self.event_keys));
+        all.push((&self.seqs, numbers.clone()));
+        all.push((&self.prevs, numbers.clone()));
+        all.push((&self.names, texts.clone()));
+        all.push((&self.times, numbers.clone()));
+        all.push((&self.editors, texts.clone()));
+        all.push((&self.bodies, texts.clone()));
+        all.push((&self.personals, texts));
+        all.extend(keys(&self.head_keys));
+        for column in [
+            &self.seens,
+            &self.head_seqs,
+            &self.firsts,
+            &self.lasts,
+            &self.head_times,
+            &self.parts,
+        ] {
+            all.push((column, numbers.clone()));
+        }
+        all
+    }
+}
+
+/// Keys of the streams whose personal values are erased.
+fn forgotten<'a>(sets: &[&'a WriteSet]) -> Vec<[Param<'a>; 3]> {
+    let streams = (sets.iter()).flat_map(|set| set.streams.iter().map(move |stream| (*set, stream)));
+    streams
+        .filter(|(_, stream)| stream.forget && !stream.events.is_empty())
+        .map(|(set, stream)| {
+            let (instance, kind, id) = key(set, stream);
+            [instance.into(), kind.into(), id.into()]
+        })
+        .collect()
+}
+
+/// What a careful batch writes beside its sets; numbers that were moved for nothing do no harm.
+async fn end_carefully(link: &Link, mark: &Mark<'_>, sets: &[&WriteSet]) -> Result<(), Trouble> {
+    let sign = [Param::Int(mark.batch), Param::Text(mark.committer)];
+    let moved = freshness::moved(sets);
+    let mut orders = Vec::with_capacity(2);
+    if !moved.is_empty() {
+        orders.push((
+            link.ready(freshness::MOVE).await?,
+            vec![(&moved as _, Type::INT8_ARRAY)],
+        ));
+    }
+    orders.push((link.ready(MARK).await?, bound(&sign)));
+    send(link, &orders, false).await.map(drop)
+}
+
+/// Writes each set behind a savepoint of its own.
+async fn one_by_one(
+    link: &Link,
+    mark: &Mark<'_>,
+    sets: &[&WriteSet],
+    heads: &Heads<'_>,
+) -> Result<Outcomes, Trouble> {
+    let mut outcomes = Vec::with_capacity(sets.len());
+    for set in sets {
+        let command = |sql| async move { link.command(sql).await.map_err(trouble("delimiting a set")) };
+        command("SAVEPOINT one").await?;
+        let outcome = match alone(link, mark, set, heads).await {
+            Ok(outcome) => Ok(outcome),
+            Err(Trouble::Careful) => Ok(Outcome::Conflict),
+            Err(Trouble::Failed(error)) => Err(error),
+            Err(other) => return Err(other),
+        };
+        if !matches!(outcome, Ok(Outcome::Done)) {
+            command("ROLLBACK TO SAVEPOINT one").await?;
+        }
+        command("RELEASE SAVEPOINT one").await?;
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+async fn alone(link: &Link, mark: &Mark<'_>, set: &WriteSet, heads: &Heads<'_>) -> Result<Outcome, Trouble> {
+    for guard in &set.guards {
+        let statement = link.ready(guard.sql).await?;
+        let told = link.tell(&statement, &bound_values(&guard.params)).await;
+        match told.map_err(trouble("writing a guarded row")) {
+            Ok(1) => {}
+            Ok(_) => return Ok(Outcome::Conflict),
+            Err(Trouble::Careful) => return Ok(Outcome::Taken("a unique value")),
+            Err(other) => return Err(other),
+        }
+    }
+    let log = Log::new(&[set], heads);
+    let lane = [Param::Int(log.events()), Param::Int(mark.lane)];
+    let gone = forgotten(&[set]);
+    let mut orders = Vec::with_capacity(set.rows.len() + 2);
+    for row in &set.rows {
+        orders.push((link.ready(row.sql).await?, bound_values(&row.params)));
+    }
+    if log.events() > 0 {
+        orders.push((link.ready(LOG).await?, log.bound(&lane)));
+    }
+    for params in &gone {
+        orders.push((link.ready(FORGET).await?, bound(params)));
+    }
+    send(link, &orders, false).await.map(|_| Outcome::Done)
+}

@@ -1,0 +1,111 @@
+//! Brings a database to the shape that this version needs. Of several nodes that start at once one does it; the others wait
+//! for it at a row.
+
+use tokio_postgres::error::SqlState;
+
+use super::{
+    link::{Link, Source, failed},
+    reader::PostgresRow,
+};
+use crate::error::{Error, Result};
+
+/// What leads from one version to the next.
+struct Step {
+    sql: &'static str,
+    /// The oldest version of the program's schema that can go on working beside it.
+    bearable_to: i64,
+}
+
+const STEPS: &[Step] = &[Step {
+    sql: include_str!("../../../migrations/postgres/0001_start.sql"),
+    bearable_to: 1,
+}];
+
+const VERSION: &str = "SELECT version, bearable_to FROM merlon_schema WHERE id = 1";
+const LAY: &str = "CREATE TABLE IF NOT EXISTS merlon_schema (id BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, bearable_to BIGINT NOT NULL);
+    INSERT INTO merlon_schema (id, version, bearable_to) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING";
+
+/// Applies the steps that are missing, all or none. A database that a newer program made and this one cannot bear is refused
+/// untouched.
+pub(super) async fn migrate(source: &Source) -> Result<()> {
+    let link = source.connect().await?;
+    let newest = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if version(&link, VERSION)
+        .await?
+        .is_some_and(|(version, _)| version >= newest)
+    {
+        return bearable(&link, newest).await;
+    }
+    lay(&link).await?;
+    let doing = || failed("migrating the database");
+    link.command("BEGIN").await.map_err(doing())?;
+    let locked = version(
+        &link,
+        "SELECT version, bearable_to FROM merlon_schema WHERE id = 1 FOR UPDATE",
+    )
+    .await?;
+    let done = locked.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(usize::MAX));
+    for step in STEPS.iter().skip(done) {
+        link.command(step.sql).await.map_err(doing())?;
+    }
+    if let Some(last) = STEPS.last().filter(|_| done < STEPS.len()) {
+        let note = format!(
+            "UPDATE merlon_schema SET version = {newest}, bearable_to = {} WHERE id = 1",
+            last.bearable_to
+        );
+        link.command(&note).await.map_err(doing())?;
+    }
+    link.command("COMMIT").await.map_err(doing())?;
+    bearable(&link, newest).await?;
+    index_parts(&link).await;
+    Ok(())
+}
+
+async fn bearable(link: &Link, newest: i64) -> Result<()> {
+    match version(link, VERSION).await? {
+        Some((version, bearable_to)) if bearable_to > newest => Err(Error::Unusable(format!(
+            "the database has schema version {version}, this program knows up to {newest}; use the newer program"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Version and who can bear it; nothing where nothing was laid.
+async fn version(link: &Link, sql: &str) -> Result<Option<(i64, i64)>> {
+    let statement = match link.ask(&super::link::Ready::Text(sql), &[]).await {
+        Ok(rows) => rows,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+        Err(error) => return Err(failed("reading the schema version")(error)),
+    };
+    let Some(row) = statement.first().map(PostgresRow::new) else {
+        return Ok(None);
+    };
+    let number = |column| row.opt_int(column).map(Option::unwrap_or_default);
+    Ok(Some((number(0)?, number(1)?)))
+}
+
+/// Two that make the same table at once can get into each other's way: the second time it is there.
+async fn lay(link: &Link) -> Result<()> {
+    if link.command(LAY).await.is_ok() {
+        return Ok(());
+    }
+    link.command(LAY)
+        .await
+        .map_err(failed("making room for the schema version"))
+}
+
+/// Indexes parts of texts where the server can and lets us; without them such searches compare row by row.
+async fn index_parts(link: &Link) {
+    let made = link
+        .command(
+            "CREATE EXTENSION IF NOT EXISTS pg_trgm;
+             CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key gin_trgm_ops);
+             CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone gin_trgm_ops);
+             CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical gin_trgm_ops);",
+        )
+        .await;
+    if let Err(error) = made {
+        let error = failed("indexing parts of texts")(error);
+        tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm is not there");
+    }
+}

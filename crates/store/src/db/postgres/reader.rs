@@ -1,0 +1,155 @@
+//! Views to read from: a connection of the pool for as long as the view lasts.
+
+use deadpool::managed::Object;
+use tokio_postgres::{Row as ServerRow, types::Type};
+
+use super::{
+    Health,
+    link::{Links, Ready, Sending, failed, in_one_go},
+    statement::{bound, bound_values},
+};
+use crate::{
+    commit::Value,
+    db::{Cells, Param, Row},
+    error::{Error, Result},
+};
+
+/// All queries of a view see one state: that of its first.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+#[derive(Debug)]
+pub(in crate::db) struct PostgresSnapshot {
+    link: Object<Links>,
+    health: Health,
+    /// Whether all queries see one state.
+    delimited: bool,
+    begun: bool,
+}
+
+impl PostgresSnapshot {
+    pub(super) fn new(link: Object<Links>, health: &Health, delimited: bool) -> Self {
+        Self {
+            link,
+            health: health.clone(),
+            delimited,
+            begun: false,
+        }
+    }
+
+    pub(in crate::db) async fn all<T>(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = self.rows(sql, params).await;
+        turned(&self.health.after(rows)?, each)
+    }
+
+    async fn rows(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<ServerRow>> {
+        let statement = self.link.ready(sql).await?;
+        let params: Vec<Param<'_>> = params.iter().map(askable).collect();
+        self.send(&statement, &bound(&params)).await
+    }
+
+    /// As [`Self::all`], for a search: its text is rarely used twice, so it is not kept prepared, and it may take long, so
+    /// the server is told when the future is given up.
+    pub(in crate::db) async fn all_built<T>(
+        &mut self,
+        sql: &str,
+        params: &[Value],
+        each: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let given_up = self.link.unless_given_up();
+        let params: Vec<Value> = params.iter().map(askable_value).collect();
+        let rows = self.send(&Ready::Text(sql), &bound_values(&params)).await;
+        given_up.not();
+        turned(&self.health.after(rows)?, each)
+    }
+
+    /// The first query travels with the beginning of the view.
+    async fn send(
+        &mut self,
+        statement: &Ready<'_>,
+        params: &[super::link::Bound<'_>],
+    ) -> Result<Vec<ServerRow>> {
+        if !self.delimited || self.begun {
+            return self.link.rows(statement, params).await;
+        }
+        self.begun = true;
+        let link = &self.link;
+        let begin: Sending<'_, _> = Box::pin(async move { link.command(BEGIN).await.map(|()| Vec::new()) });
+        let query = Box::pin(link.ask(statement, params));
+        let mut rows = Vec::new();
+        for answer in in_one_go(vec![begin, query]).await {
+            rows = answer.map_err(failed("reading"))?;
+        }
+        Ok(rows)
+    }
+}
+
+impl Drop for PostgresSnapshot {
+    fn drop(&mut self) {
+        if self.begun {
+            self.link.command_aside("COMMIT");
+        }
+    }
+}
+
+/// The server keeps no text with a NUL and refuses to compare one: this is asked for in its place, and nothing is like it,
+/// for U+10FFFF is a noncharacter.
+const NOWHERE: &str = "\u{10ffff}";
+
+fn askable<'a>(param: &Param<'a>) -> Param<'a> {
+    match param {
+        Param::Text(text) if text.contains('\0') => Param::Text(NOWHERE),
+        other => *other,
+    }
+}
+
+fn askable_value(value: &Value) -> Value {
+    match value {
+        Value::Text(text) if text.contains('\0') => NOWHERE.into(),
+        other => other.clone(),
+    }
+}
+
+fn turned<T>(rows: &[ServerRow], mut each: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+    let row = |row| each(&Row(Cells::Postgres(PostgresRow(row))));
+    rows.iter().map(row).collect()
+}
+
+/// A row of an answer.
+pub(in crate::db) struct PostgresRow<'a>(&'a ServerRow);
+
+impl std::fmt::Debug for PostgresRow<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresRow(..)")
+    }
+}
+
+impl<'a> PostgresRow<'a> {
+    pub(super) fn new(row: &'a ServerRow) -> Self {
+        Self(row)
+    }
+
+    pub(in crate::db) fn opt_int(&self, column: usize) -> Result<Option<i64>> {
+        let kind = self.0.columns().get(column).map(tokio_postgres::Column::type_);
+        let number = match kind {
+            Some(&Type::INT2) => self.0.try_get::<_, Option<i16>>(column).map(|n| n.map(i64::from)),
+            Some(&Type::INT4) => self.0.try_get::<_, Option<i32>>(column).map(|n| n.map(i64::from)),
+            _ => self.0.try_get(column),
+        };
+        number.map_err(|_| Error::corrupt("a number column", "it is no number"))
+    }
+
+    pub(in crate::db) fn opt_text(&self, column: usize) -> Result<Option<&'a str>> {
+        let text = self.0.try_get(column);
+        text.map_err(|_| Error::corrupt("a text column", "it is no text"))
+    }
+
+    pub(in crate::db) fn blob(&self, column: usize) -> Result<&'a [u8]> {
+        let bytes = self.0.try_get(column);
+        bytes.map_err(|_| Error::corrupt("a blob column", "it is no blob"))
+    }
+}

@@ -1,0 +1,487 @@
+//! What only a database server can show: several nodes on one database, and a server that goes away in the middle of things.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use domain::{
+    base::{Timestamp, TokenId, UserId},
+    code::Digest,
+    user::Command,
+};
+use store::{Error, PostgresOptions, Store, StoreOptions};
+use testkit::{
+    database::{Database, postgres},
+    postgres_server::{self, Server},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    time::{Instant, sleep},
+};
+
+use crate::given::*;
+
+async fn another_node(database: &Database) -> Store {
+    Store::open(&database.options()).await.unwrap()
+}
+
+async fn node_on(url: &str) -> Result<Store, Error> {
+    let options = PostgresOptions {
+        readers: 4,
+        lanes: 2,
+        ..PostgresOptions::new(url)
+    };
+    Store::open(&StoreOptions::Postgres(options)).await
+}
+
+#[tokio::test]
+async fn what_one_node_acknowledged_every_other_reads() {
+    let database = postgres().await;
+    let (here, there) = (&database.store, &another_node(&database).await);
+    let id = user(0);
+    decide(here, &id, create()).await.unwrap();
+    for n in 0..50 {
+        let (writer, reader) = if n % 2 == 0 { (here, there) } else { (there, here) };
+        let data = data(&n.to_string());
+        let head = decide(writer, &id, Command::SetData(data)).await.unwrap();
+        assert_eq!(load(reader, &id).await.0, head);
+    }
+    assert_log_is_whole(there).await;
+}
+
+#[tokio::test]
+async fn a_token_that_one_node_removed_opens_nothing_on_another() {
+    let database = postgres().await;
+    let (here, there) = (&database.store, &another_node(&database).await);
+    let id = user(0);
+    decide(here, &id, create()).await.unwrap();
+    for n in 0..30 {
+        let token = TokenId::from_trusted(&format!("token-{n}"));
+        let add = Command::AddToken {
+            id: token.clone(),
+            digest: Digest([1; 32]),
+            expires: Timestamp(NOW.0 + 1_000_000),
+            existing: 0,
+        };
+        decide(here, &id, add).await.unwrap();
+        for node in [there, here, there] {
+            assert!(node.token_holder(&instance(), &token).await.unwrap().is_some());
+        }
+        let remove = Command::RemoveToken {
+            id: token.clone(),
+            exists: true,
+        };
+        decide(here, &id, remove).await.unwrap();
+        assert!(there.token_holder(&instance(), &token).await.unwrap().is_none());
+    }
+}
+
+/// Many who want the same few streams, on three nodes: every acknowledged command is one event, in a row without holes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_write_to_the_same_streams_tear_none() {
+    let database = postgres().await;
+    let ids = users(&database.store, 4).await;
+    let done = Arc::new(AtomicI64::new(0));
+    let mut tasks = Vec::new();
+    for node in 0..3 {
+        let store = another_node(&database).await;
+        for writer in 0..4 {
+            let (store, ids, done) = (store.clone(), ids.clone(), Arc::clone(&done));
+            tasks.push(tokio::spawn(async move {
+                for n in 0..15 {
+                    let data = data(&format!("{node} {writer} {n}"));
+                    let id = &ids[(writer + n) % ids.len()];
+                    decide(&store, id, Command::SetData(data)).await.unwrap();
+                    done.fetch_add(1, SeqCst);
+                }
+            }));
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_log_is_whole(&database.store).await;
+    let events = number(&database.store, "SELECT count(*) FROM event").await;
+    assert_eq!(events, 4 + done.load(SeqCst));
+}
+
+#[tokio::test]
+async fn of_nodes_that_start_at_once_on_an_empty_database_one_lays_it_out() {
+    let database = postgres_server::database();
+    let url = database.url();
+    let nodes = futures(&url, 5).await;
+    for node in nodes {
+        let node = node.unwrap();
+        assert_eq!(number(&node, "SELECT count(*) FROM lane").await, 64);
+        node.close();
+    }
+}
+
+async fn futures(url: &str, count: usize) -> Vec<Result<Store, Error>> {
+    let starts: Vec<_> = (0..count)
+        .map(|_| {
+            let url = url.to_owned();
+            tokio::spawn(async move { node_on(&url).await })
+        })
+        .collect();
+    let mut nodes = Vec::new();
+    for start in starts {
+        nodes.push(start.await.unwrap());
+    }
+    nodes
+}
+
+#[tokio::test]
+async fn nodes_have_numbers_of_their_own() {
+    let database = postgres().await;
+    let mut numbers = vec![database.store.node_number()];
+    for _ in 0..3 {
+        numbers.push(another_node(&database).await.node_number());
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 4);
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_untouched_unless_it_bears_older_nodes() {
+    let database = postgres_server::database();
+    node_on(&database.url()).await.unwrap().close();
+    database.sql("UPDATE merlon_schema SET version = 1000, bearable_to = 1000");
+    let refused = node_on(&database.url()).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Unusable(text) if text.contains("1000")),
+        "{refused}"
+    );
+    database.sql("UPDATE merlon_schema SET bearable_to = 1");
+    node_on(&database.url()).await.unwrap().close();
+    let version = database.sql("SELECT version FROM merlon_schema");
+    assert_eq!(version, b"1000\n", "it was left as it was");
+}
+
+#[tokio::test]
+async fn whoever_finds_no_connection_free_is_told_so_soon() {
+    let database = postgres().await;
+    let options = PostgresOptions {
+        readers: 1,
+        lanes: 1,
+        ..match database.options() {
+            StoreOptions::Postgres(options) => options,
+            StoreOptions::Sqlite { .. } => unreachable!(),
+        }
+    };
+    let store = Store::open(&StoreOptions::Postgres(options)).await.unwrap();
+    let held = store.snapshot().await.unwrap();
+    assert!(matches!(store.snapshot().await, Err(Error::Overloaded)));
+    drop(held);
+    store.snapshot().await.unwrap();
+    decide(&store, &user(0), create()).await.unwrap();
+}
+
+/// What somebody else locks delays a commit and does not break it.
+#[tokio::test]
+async fn a_head_that_somebody_holds_is_waited_for() {
+    let database = postgres_server::database();
+    let store = node_on(&database.url()).await.unwrap();
+    let id = user(0);
+    decide(&store, &id, create()).await.unwrap();
+    let hold = "BEGIN; SELECT seq FROM stream FOR UPDATE; SELECT pg_sleep(0.5); ROLLBACK;";
+    let holder = tokio::task::spawn_blocking(move || {
+        database.sql(hold);
+        database
+    });
+    sleep(Duration::from_millis(150)).await;
+    let head = decide(&store, &id, Command::Deactivate).await.unwrap();
+    assert_eq!(head.seq, 2);
+    drop(holder.await.unwrap());
+}
+
+/// Who wrote what and was told so: each unit is an event of a user and a row of its own name.
+#[derive(Clone, Default)]
+struct Ledger {
+    acknowledged: Arc<parking_lot::Mutex<BTreeMap<String, UserId>>>,
+    tried: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Ledger {
+    /// Writes units until it is over; answers how often the database did not answer.
+    async fn write(self, store: Store, writer: usize) -> usize {
+        let (instance, mut unavailable) = (instance(), 0);
+        while !self.over.load(SeqCst) {
+            let n = self.tried.fetch_add(1, SeqCst);
+            let (id, name) = (
+                UserId::from_trusted(&format!("w{writer}-u{n}")),
+                format!("unit-{n}"),
+            );
+            let unit: Result<(), Failure> = store
+                .change("test.unit", &instance, &id, NOW, |work| {
+                    let (id, name) = (id.clone(), name.clone());
+                    Box::pin(async move {
+                        let mut user = work.load::<domain::user::User>(&id).await?;
+                        work.decide(&mut user, create())?;
+                        work.write(meta_row(&name));
+                        Ok(())
+                    })
+                })
+                .await;
+            match unit {
+                Ok(()) => _ = self.acknowledged.lock().insert(name, id),
+                Err(failure) => {
+                    let away = matches!(failure, Failure::Store(Error::Unavailable | Error::Overloaded));
+                    assert!(away, "{failure:?}");
+                    unavailable += 1;
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+        unavailable
+    }
+
+    fn count(&self) -> usize {
+        self.acknowledged.lock().len()
+    }
+
+    /// None lost, none half done, none twice.
+    async fn check(&self, store: &Store) {
+        assert_log_is_whole(store).await;
+        let acknowledged = self.acknowledged.lock().clone();
+        for (name, id) in &acknowledged {
+            assert!(has_meta(store, name).await, "{name} was acknowledged and is lost");
+            assert_eq!(
+                load(store, id).await.0.seq,
+                1,
+                "{name} was acknowledged and is half done"
+            );
+        }
+        let events = number(store, "SELECT count(*) FROM event").await;
+        let rows = number(store, "SELECT count(*) FROM meta WHERE name LIKE 'unit-%'").await;
+        assert_eq!(events, rows, "something is half done");
+    }
+}
+
+/// Runs writers on some nodes while something happens, and checks the ledger; answers how often they were turned away.
+async fn under_load(nodes: &[Store], happening: impl Future<Output = ()>) -> (Ledger, usize) {
+    let ledger = Ledger::default();
+    let writers: Vec<_> = (0..6)
+        .map(|n| tokio::spawn(ledger.clone().write(nodes[n % nodes.len()].clone(), n)))
+        .collect();
+    happening.await;
+    ledger.over.store(true, SeqCst);
+    let mut unavailable = 0;
+    for writer in writers {
+        unavailable += writer.await.unwrap();
+    }
+    assert!(ledger.count() > 0, "nothing was acknowledged");
+    (ledger, unavailable)
+}
+
+async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < deadline, "it never came: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_killed_under_load_lose_nothing() {
+    let database = Arc::new(postgres_server::database());
+    let nodes = [
+        node_on(&database.url()).await.unwrap(),
+        node_on(&database.url()).await.unwrap(),
+    ];
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let (ledger, _) = under_load(&nodes, async {
+        for _ in 0..15 {
+            let database = Arc::clone(&database);
+            tokio::task::spawn_blocking(move || drop(database.sql(kill)))
+                .await
+                .unwrap();
+            sleep(Duration::from_millis(60)).await;
+        }
+    })
+    .await;
+    until("the store is well again", || {
+        nodes.iter().all(Store::takes_writes)
+    })
+    .await;
+    ledger.check(&nodes[0]).await;
+}
+
+/// A server that keeps what it acknowledges, and dies the hard way, twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c shared_buffers=32MB")));
+    let database = server.database();
+    let nodes = [
+        node_on(&database.url()).await.unwrap(),
+        node_on(&database.url()).await.unwrap(),
+    ];
+    let (ledger, unavailable) = under_load(&nodes, async {
+        for _ in 0..2 {
+            sleep(Duration::from_millis(400)).await;
+            tokio::task::spawn_blocking(|| server.crash()).await.unwrap();
+            until("somebody noticed", || {
+                nodes.iter().all(|node| !node.takes_writes())
+            })
+            .await;
+            assert!(matches!(nodes[0].snapshot().await, Err(Error::Unavailable)));
+            tokio::task::spawn_blocking(|| server.start_again())
+                .await
+                .unwrap();
+            until("the store is well again", || {
+                nodes.iter().all(Store::takes_writes)
+            })
+            .await;
+        }
+        sleep(Duration::from_millis(300)).await;
+    })
+    .await;
+    assert!(
+        unavailable > 0,
+        "nobody was turned away while the server was down"
+    );
+    ledger.check(&nodes[1]).await;
+    drop(database);
+    server.end();
+}
+
+/// A server that hangs is noticed within seconds; then callers are turned away at once, and served again once it goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_not_waited_for() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c fsync=off -c shared_buffers=32MB")));
+    let database = server.database();
+    let store = node_on(&database.url()).await.unwrap();
+    decide(&store, &user(0), create()).await.unwrap();
+    server.signal("STOP");
+    until("it noticed", || !store.takes_writes()).await;
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert!(matches!(store.snapshot().await, Err(Error::Unavailable)));
+        let turned_away = decide(&store, &user(0), Command::Deactivate).await;
+        assert!(matches!(turned_away, Err(Failure::Store(Error::Unavailable))));
+    }
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    server.signal("CONT");
+    until("the store is well again", || store.takes_writes()).await;
+    decide(&store, &user(0), Command::Deactivate).await.unwrap();
+    drop(database);
+    server.end();
+}
+
+/// Stands between a node and its server, and cuts one connection after so many bytes.
+#[derive(Clone)]
+struct Proxy {
+    server: PathBuf,
+    /// Bytes that still pass from the server; negative for all.
+    from_server: Arc<AtomicI64>,
+    /// Bytes that still pass to the server; negative for all.
+    to_server: Arc<AtomicI64>,
+}
+
+const SOCKET: &str = ".s.PGSQL.5432";
+
+impl Proxy {
+    fn start(directory: &Path, server: &Path) -> Self {
+        let listener = UnixListener::bind(directory.join(SOCKET)).unwrap();
+        let proxy = Self {
+            server: server.join(SOCKET),
+            from_server: Arc::new(AtomicI64::new(-1)),
+            to_server: Arc::new(AtomicI64::new(-1)),
+        };
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().carry(client));
+            }
+        });
+        proxy
+    }
+
+    async fn carry(self, client: UnixStream) {
+        let Ok(server) = UnixStream::connect(&self.server).await else {
+            return;
+        };
+        let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+        tokio::select! {
+            () = pass(from_client, to_server, &self.to_server) => {}
+            () = pass(from_server, to_client, &self.from_server) => {}
+        }
+    }
+}
+
+/// Passes bytes on until either side ends, or the last one that may pass did; the connection is cut then, and no other is.
+async fn pass(
+    mut from: tokio::net::unix::OwnedReadHalf,
+    mut to: tokio::net::unix::OwnedWriteHalf,
+    left: &AtomicI64,
+) {
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let may = left.load(SeqCst);
+        let allowed = usize::try_from(may).map_or(read, |may| may.min(read));
+        if to.write_all(&bytes[..allowed]).await.is_err() {
+            return;
+        }
+        if may >= 0 {
+            let rest = may - i64::try_from(allowed).unwrap();
+            left.store(if allowed < read { -1 } else { rest }, SeqCst);
+            if allowed < read {
+                return;
+            }
+        }
+    }
+}
+
+/// Wherever in a commit its connection breaks, the command is done once, and its caller is told the truth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles_it() {
+    let database = postgres_server::database();
+    let between = tempfile::tempdir().unwrap();
+    let proxy = Proxy::start(between.path(), database.server().directory());
+    let url = format!(
+        "postgres://merlon@/{}?host={}",
+        database.name(),
+        between.path().display()
+    );
+    let store = node_on(&url).await.unwrap();
+    let mut units = 0;
+    for side in [&proxy.from_server, &proxy.to_server] {
+        for bytes in (0..1500).step_by(43) {
+            let (id, name) = (user(units), format!("unit-{units}"));
+            let instance = &instance();
+            side.store(bytes, SeqCst);
+            let unit: Result<(), Failure> = store
+                .change("test.unit", instance, &id, NOW, |work| {
+                    let (id, name) = (id.clone(), name.clone());
+                    Box::pin(async move {
+                        let mut user = work.load::<domain::user::User>(&id).await?;
+                        work.decide(&mut user, create())?;
+                        work.write(meta_row(&name));
+                        Ok(())
+                    })
+                })
+                .await;
+            side.store(-1, SeqCst);
+            until("the store is well again", || store.takes_writes()).await;
+            let there = load(&store, &id).await.0.seq == 1;
+            match unit {
+                Ok(()) => assert!(there, "{bytes}: it was acknowledged"),
+                Err(Failure::Store(Error::Unavailable)) => assert!(!there, "{bytes}: it was denied"),
+                Err(other) => panic!("{bytes}: {other:?}"),
+            }
+            assert_eq!(has_meta(&store, &name).await, there, "{bytes}: it is half done");
+            units += 1;
+        }
+    }
+    assert_log_is_whole(&store).await;
+}

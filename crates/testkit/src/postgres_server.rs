@@ -1,0 +1,249 @@
+//! A PostgreSQL server for tests: one for each test program, in a directory of its own, without a port, gone with the program.
+
+use parking_lot::Mutex;
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// Starts a server, says where its socket lies, and stops it when nobody holds the other end of its input any more. The
+/// language of the server is one that sorts otherwise than bytes do.
+const KEEPER: &str = r#"
+dir=$(mktemp -d "$3/merlon-postgres.XXXXXX") || exit 1
+trap '"$1/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
+trap : INT TERM
+"$1/initdb" -D "$dir/data" -U merlon --auth=trust --no-sync --no-instructions -E UTF8 \
+    --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+printf "%s" "-k $dir -c listen_addresses='' -c max_connections=400 $2" >"$dir/options"
+"$1/pg_ctl" -D "$dir/data" -w -l "$dir/log" start -o "$(cat "$dir/options")" \
+    >/dev/null 2>&1 || { cat "$dir/log" >&2; exit 1; }
+echo "$dir"
+read -r _
+"#;
+
+/// Settings of the server that all ordinary tests share: nothing there has to outlive a crash.
+const QUICK: &str = "-c fsync=off -c full_page_writes=off -c shared_buffers=128MB -c max_wal_size=128MB";
+
+/// A server that runs until this is dropped, or the program ends.
+#[derive(Debug)]
+pub struct Server {
+    keeper: Mutex<Child>,
+    /// Where its socket lies, its data below.
+    directory: PathBuf,
+}
+
+impl Server {
+    /// Starts a server with further settings, each as `-c name=value`, that keeps what it acknowledges on a disk.
+    pub fn start(settings: &str) -> Self {
+        Self::start_in("/tmp", settings)
+    }
+
+    fn start_in(place: &str, settings: &str) -> Self {
+        let mut keeper = as_nobody_special()
+            .args(["-c", KEEPER, "keeper"])
+            .arg(binaries())
+            .arg(settings)
+            .arg(place)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut directory = String::new();
+        let said = keeper.stdout.as_mut().expect("it is a pipe");
+        BufReader::new(said).read_line(&mut directory).unwrap();
+        assert!(
+            !directory.is_empty(),
+            "PostgreSQL did not start; what it said stands above"
+        );
+        Self {
+            keeper: Mutex::new(keeper),
+            directory: directory.trim_end().into(),
+        }
+    }
+
+    /// The directory of its socket.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Has it die at once, as by a crash.
+    pub fn crash(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts it again after that, as it was started first.
+    pub fn start_again(&self) {
+        self.control(&["-w", "-l", "/dev/null", "start"]);
+    }
+
+    fn control(&self, what: &[&str]) {
+        let script = r#"bin=$1; dir=$2; shift 2
+            exec "$bin/pg_ctl" -D "$dir/data" -o "$(cat "$dir/options")" "$@" >/dev/null"#;
+        let mut pg_ctl = as_nobody_special();
+        pg_ctl
+            .args(["-c", script, "control"])
+            .arg(binaries())
+            .arg(&self.directory)
+            .args(what);
+        assert!(pg_ctl.status().unwrap().success(), "pg_ctl {what:?} failed");
+    }
+
+    /// Sends a signal to each of its processes.
+    pub fn signal(&self, name: &str) {
+        let script = r#"main=$(head -1 "$2/data/postmaster.pid"); kill -"$1" "$main" $(pgrep -P "$main")"#;
+        let mut kill = Command::new("sh");
+        kill.args(["-c", script, "signal", name]).arg(&self.directory);
+        assert!(kill.status().unwrap().success(), "kill -{name} failed");
+    }
+
+    /// Ends it before the program does.
+    pub fn end(&self) {
+        drop(self.keeper.lock().stdin.take());
+    }
+
+    /// Runs SQL on one of its databases, and answers what it prints: rows without frame.
+    pub fn sql(&self, database: &str, sql: &str) -> Vec<u8> {
+        let mut psql = self.psql(database);
+        let mut psql = psql
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql");
+        psql.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+        let done = psql.wait_with_output().unwrap();
+        assert!(done.status.success(), "psql failed; what it said stands above");
+        done.stdout
+    }
+
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new(binaries().join("psql"));
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "merlon",
+            "-d",
+            database,
+            "-h",
+        ]);
+        psql.arg(&self.directory);
+        psql
+    }
+
+    /// An empty database of it.
+    pub fn database(&'static self) -> Database {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Relaxed));
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
+        Database { server: self, name }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let keeper = self.keeper.get_mut();
+        drop(keeper.stdin.take());
+        drop(keeper.wait());
+    }
+}
+
+/// PostgreSQL does not run as root: there its own user steps in.
+fn as_nobody_special() -> Command {
+    if std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0) {
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "sh"]);
+        return other;
+    }
+    Command::new("sh")
+}
+
+/// Where the newest PostgreSQL of this machine keeps its programs.
+fn binaries() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.map(|version| version.path()).max_by_key(number);
+    let found = newest
+        .map(|path| path.join("bin"))
+        .filter(|path| path.join("initdb").exists());
+    found.expect("tests on PostgreSQL need its server: `apt-get install postgresql`, or `cargo xtask test`, which does that")
+}
+
+/// A database that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Database {
+    server: &'static Server,
+    name: String,
+}
+
+/// An empty database of the server that the tests of this program share.
+pub fn database() -> Database {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED
+        .get_or_init(|| Server::start_in(memory(), QUICK))
+        .database()
+}
+
+/// A file system in memory, if there is one with room.
+fn memory() -> &'static str {
+    let free = Command::new("df")
+        .args(["-k", "--output=avail", "/dev/shm"])
+        .output();
+    let free = free.ok().and_then(|said| String::from_utf8(said.stdout).ok());
+    let free: Option<u64> = free.and_then(|said| said.lines().last()?.trim().parse().ok());
+    if free.is_some_and(|kibibytes| kibibytes > 2_000_000) {
+        "/dev/shm"
+    } else {
+        "/tmp"
+    }
+}
+
+impl Database {
+    /// Its server.
+    pub fn server(&self) -> &'static Server {
+        self.server
+    }
+
+    /// Its name there.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How a store reaches it.
+    pub fn url(&self) -> String {
+        let directory = self.server.directory.display();
+        format!("postgres://merlon@/{}?host={directory}", self.name)
+    }
+
+    /// Runs SQL on it, and answers what it prints.
+    pub fn sql(&self, sql: &str) -> Vec<u8> {
+        self.server.sql(&self.name, sql)
+    }
+
+    /// What all its tables hold, as they hold it.
+    pub(crate) fn raw_bytes(&self) -> Vec<u8> {
+        self.sql(
+            "SELECT format('COPY %I TO STDOUT (FORMAT binary)', tablename) FROM pg_tables WHERE schemaname = 'public' \\gexec",
+        )
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let drop_it = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let mut psql = self.server.psql("postgres");
+        // Nobody waits for it: the whole server goes with the program.
+        drop(psql.args(["-c", &drop_it]).stderr(Stdio::null()).spawn());
+    }
+}
