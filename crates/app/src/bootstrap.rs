@@ -47,14 +47,17 @@ pub struct FirstUsers {
 
 /// Whether the store was made with these keys.
 pub async fn check_master_key(ctx: &Ctx) -> Result<bool> {
-    let known = {
-        let mut snapshot = ctx.store.snapshot().await?;
-        store::meta::read(&mut snapshot, KEY_CHECK).await?
-    };
-    match known {
-        Some(value) => Ok(value == ctx.keys.check_value()),
-        None => Ok(ctx.store.keep_meta(KEY_CHECK, &ctx.keys.check_value()).await?),
+    let ours = ctx.keys.check_value();
+    // Of several servers that start on an empty database, one keeps the value that all then look at.
+    if key_check(ctx).await?.is_none() && ctx.store.keep_meta(KEY_CHECK, &ours).await? {
+        return Ok(true);
     }
+    Ok(key_check(ctx).await?.is_some_and(|known| known == ours))
+}
+
+async fn key_check(ctx: &Ctx) -> Result<Option<Vec<u8>>> {
+    let mut snapshot = ctx.store.snapshot().await?;
+    Ok(store::meta::read(&mut snapshot, KEY_CHECK).await?)
 }
 
 /// A first start that is not laid yet.

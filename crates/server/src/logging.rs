@@ -58,7 +58,7 @@ pub fn start(settings: &Settings) -> anyhow::Result<Guard> {
 /// Libraries that speak protocols show whole heads, tokens among them, when they are asked for details. They are asked only by
 /// name, never by a plain `debug` or `trace`. What the WebAuthn library calls an error is an answer of a browser that does not hold,
 /// which its sender hears; it would fill the log with challenges and keys.
-const TALKATIVE: &str = "h2=warn,hpack=warn,hyper=warn,hyper_util=warn,crypto_glue=off,lettre=warn,reqwest=warn,rustls=warn,tonic=warn,tower=warn,webauthn_rs_core=off";
+const TALKATIVE: &str = "h2=warn,hpack=warn,hyper=warn,hyper_util=warn,crypto_glue=off,lettre=warn,reqwest=warn,rustls=warn,tokio_postgres=warn,tonic=warn,tower=warn,webauthn_rs_core=off";
 
 fn filter(written: &str) -> anyhow::Result<EnvFilter> {
     Ok(EnvFilter::try_new(format!("{TALKATIVE},{written}"))?)

@@ -18,7 +18,10 @@ pub mod outbox;
 
 pub use change::{Head, Step, Stored, Stream, Work};
 pub use commit::{Statement, Value, WriteSet};
-pub use db::{Param, PostgresOptions, PostgresTls, Row, Snapshot, Store, StoreOptions, Unreadable, inspect};
+pub use db::{
+    Param, PostgresOptions, PostgresTls, Row, ServerReport, Snapshot, Store, StoreOptions, Unreadable,
+    inspect,
+};
 pub use error::{Cause, Error, Result};
 pub use log::{LoggedEvent, rebuild_matches};
 pub use query::{Filter, Page, TextMatch};

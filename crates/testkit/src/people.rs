@@ -150,7 +150,11 @@ impl TestCtx {
 
     /// A context with some things otherwise.
     pub async fn with(options: TestOptions) -> Self {
-        let database = database::any().await;
+        Self::on(database::any().await, options).await
+    }
+
+    /// A context on a database of one's own choice.
+    pub async fn on(database: Database, options: TestOptions) -> Self {
         let clock = ManualClock::at(START);
         let ctx = Arc::new(context(database.store.clone(), &clock, options));
         let foundation = bootstrap::found(&ctx).await.unwrap();

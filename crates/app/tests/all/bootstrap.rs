@@ -2,7 +2,7 @@
 
 use app::{bootstrap, user};
 use domain::access::{Role, Scope};
-use testkit::{TestCtx, TestOptions, context};
+use testkit::{ManualClock, START, TestCtx, TestOptions, context};
 
 use crate::given::read;
 
@@ -22,6 +22,44 @@ async fn a_second_start_finds_what_the_first_one_made() {
     let sql = "SELECT count(*) FROM users";
     let users = snapshot.first(sql, &[], |row| row.int(0)).await.unwrap();
     assert_eq!(users, Some(2));
+}
+
+/// As servers do that start together on one empty database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_first_starts_at_once_one_lays_the_foundation_of_all() {
+    let database = testkit::database::any().await;
+    let clock = ManualClock::at(START);
+    let starts: Vec<_> = (0..8)
+        .map(|seed| {
+            let options = TestOptions {
+                seed,
+                ..TestOptions::default()
+            };
+            let ctx = context(database.store.clone(), &clock, options);
+            tokio::spawn(async move {
+                assert!(
+                    bootstrap::check_master_key(&ctx).await.unwrap(),
+                    "all have one key"
+                );
+                bootstrap::found(&ctx).await.unwrap()
+            })
+        })
+        .collect();
+    let mut laid = Vec::new();
+    for start in starts {
+        laid.push(start.await.unwrap());
+    }
+    assert!(
+        laid.iter()
+            .all(|l| (&l.instance, &l.org) == (&laid[0].instance, &laid[0].org))
+    );
+    assert_eq!(laid.iter().filter(|l| l.automation_token.is_some()).count(), 1);
+    let stranger = TestOptions {
+        key: 9,
+        ..TestOptions::default()
+    };
+    let stranger = context(database.store.clone(), &clock, stranger);
+    assert!(!bootstrap::check_master_key(&stranger).await.unwrap());
 }
 
 #[tokio::test]

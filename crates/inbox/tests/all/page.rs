@@ -158,7 +158,7 @@ async fn news_come_the_moment_they_are_captured() {
 
 #[tokio::test(start_paused = true)]
 async fn without_news_the_answer_is_empty_after_a_while() {
-    let world = World::open().await;
+    let world = World::timeless().await;
     let answer = world.get("/ui/inbox/new?after=").await;
     assert_eq!(
         (answer.status, answer.body.as_str()),

@@ -16,7 +16,7 @@ use domain::{
 use http_body_util::BodyExt;
 use inbox::InboxAccess;
 use scraper::{Html, Selector};
-use testkit::TestCtx;
+use testkit::{TestCtx, TestOptions};
 use tower::ServiceExt;
 
 pub(crate) const HOST: &str = "127.0.0.1:8080";
@@ -62,7 +62,16 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new(access: InboxAccess, https: bool) -> Self {
-        let test = TestCtx::new().await;
+        Self::on(TestCtx::new().await, access, https)
+    }
+
+    /// Open, on the embedded database, which answers while the clock of a test stands still.
+    pub(crate) async fn timeless() -> Self {
+        let test = TestCtx::on(testkit::database::sqlite().await, TestOptions::default()).await;
+        Self::on(test, InboxAccess::Open, false)
+    }
+
+    fn on(test: TestCtx, access: InboxAccess, https: bool) -> Self {
         let instances = Instances::one(test.foundation.instance.clone());
         let router = inbox::routes(test.ctx.clone(), instances, access, https);
         Self { test, router }

@@ -1,6 +1,7 @@
 //! `merlon doctor`: looks at everything a server needs and says, line by line, what is well and what to do.
 //! It changes nothing.
 
+mod database;
 mod finding;
 mod place;
 mod providers;
@@ -46,8 +47,13 @@ async fn examine(settings: Settings) -> anyhow::Result<Vec<Finding>> {
     }
     findings.extend(server::certificate(&settings));
     let providers = providers::all(&settings).await;
+    let elsewhere = match &settings.database {
+        Some(database) => database::all(&database.options).await,
+        None => Vec::new(),
+    };
     let kept = tokio::task::spawn_blocking(move || place::all(&settings)).await?;
     findings.extend(kept);
+    findings.extend(elsewhere);
     findings.extend(providers);
     Ok(findings)
 }

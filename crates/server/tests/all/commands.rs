@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// A started server; killed when dropped.
-struct Started {
-    child: Child,
-    lines: Vec<String>,
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    /// What it said, the line that says it serves last.
+    pub(crate) lines: Vec<String>,
 }
 
 impl Drop for Started {
@@ -23,7 +24,13 @@ impl Drop for Started {
 impl Started {
     /// Starts a server on a directory and reads up to the line that says it serves.
     fn new(dir: &Path) -> Self {
+        Self::with(dir, &[])
+    }
+
+    /// The same with a configuration.
+    pub(crate) fn with(dir: &Path, environment: &[(&str, String)]) -> Self {
         let mut child = merlon(dir)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["start", "--listen", "127.0.0.1:0", "--data"])
             .arg(dir.join("data"))
             .stdout(Stdio::piped())
@@ -42,7 +49,7 @@ impl Started {
         Self { child, lines }
     }
 
-    fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.lines
             .last()
             .unwrap()
@@ -52,13 +59,13 @@ impl Started {
 }
 
 /// The binary in a clean environment.
-fn merlon(dir: &Path) -> Command {
+pub(crate) fn merlon(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_merlon"));
     command.current_dir(dir).env_clear();
     command
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

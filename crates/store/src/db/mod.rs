@@ -3,7 +3,7 @@
 mod postgres;
 mod sqlite;
 
-pub use postgres::{PostgresOptions, Tls as PostgresTls, Unreadable};
+pub use postgres::{PostgresOptions, ServerReport, Tls as PostgresTls, Unreadable};
 pub use sqlite::inspect;
 
 use std::{path::PathBuf, sync::Arc};

@@ -6,6 +6,7 @@ mod lane;
 mod link;
 mod migrate;
 mod reader;
+mod report;
 mod statement;
 
 use std::{
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 pub use self::link::{Tls, Unreadable};
 pub(super) use self::reader::{PostgresRow, PostgresSnapshot};
+pub use self::report::ServerReport;
 
 use self::link::{Links, Source};
 use crate::{

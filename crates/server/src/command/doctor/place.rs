@@ -22,7 +22,9 @@ pub(super) fn all(settings: &Settings) -> Vec<Finding> {
         findings.extend([writable(dir), space(dir)]);
     }
     findings.push(master_key(&settings.master_key, dir));
-    findings.extend([library(), database(&dir.join(STORE_FILE))]);
+    if settings.database.is_none() {
+        findings.extend([library(), database(&dir.join(STORE_FILE))]);
+    }
     findings
 }
 

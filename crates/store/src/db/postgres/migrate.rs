@@ -55,10 +55,11 @@ pub(super) async fn migrate(source: &Source) -> Result<()> {
         );
         link.command(&note).await.map_err(doing())?;
     }
+    if done < STEPS.len() {
+        index_parts(&link).await?;
+    }
     link.command("COMMIT").await.map_err(doing())?;
-    bearable(&link, newest).await?;
-    index_parts(&link).await;
-    Ok(())
+    bearable(&link, newest).await
 }
 
 async fn bearable(link: &Link, newest: i64) -> Result<()> {
@@ -95,17 +96,23 @@ async fn lay(link: &Link) -> Result<()> {
 }
 
 /// Indexes parts of texts where the server can and lets us; without them such searches compare row by row.
-async fn index_parts(link: &Link) {
+async fn index_parts(link: &Link) -> Result<()> {
+    let doing = || failed("indexing parts of texts");
     let made = link
         .command(
-            "CREATE EXTENSION IF NOT EXISTS pg_trgm;
+            "SAVEPOINT parts;
+             CREATE EXTENSION IF NOT EXISTS pg_trgm;
              CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key gin_trgm_ops);
              CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone gin_trgm_ops);
              CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical gin_trgm_ops);",
         )
         .await;
     if let Err(error) = made {
-        let error = failed("indexing parts of texts")(error);
-        tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm is not there");
+        let error = doing()(error);
+        tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm cannot be used");
+        link.command("ROLLBACK TO SAVEPOINT parts")
+            .await
+            .map_err(doing())?;
     }
+    link.command("RELEASE SAVEPOINT parts").await.map_err(doing())
 }
