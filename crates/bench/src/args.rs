@@ -49,6 +49,8 @@ pub(crate) enum Part {
         /// Where it listens.
         listen: SocketAddr,
     },
+    /// One node and two on PostgreSQL, which is started for it, next to SQLite and to pgbench
+    Nodes,
     /// How everything changes as users become more
     Growth {
         /// Numbers of users, smallest first

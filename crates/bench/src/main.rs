@@ -10,6 +10,7 @@ mod growth;
 mod grpc;
 mod http1;
 mod ledger;
+mod nodes;
 mod people;
 mod process;
 mod report;
@@ -33,6 +34,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let Some(Part::Growth { sizes }) = &args.part {
         let sizes = if plan.smoke { &[20, 60][..] } else { sizes };
         let text = growth::text(&growth::measure(&plan, sizes).await?);
+        std::io::stdout().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(Part::Nodes) = &args.part {
+        let text = nodes::text(&nodes::measure(&plan).await?);
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -14,6 +14,14 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
+    /// What both spent.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            all: self.all + other.all,
+            writer: self.writer + other.writer,
+        }
+    }
+
     /// What was spent since `before`.
     pub(crate) fn since(self, before: Self) -> Self {
         Self {

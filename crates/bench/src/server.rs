@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,17 +32,63 @@ pub(crate) struct Server {
     pub(crate) started_in: Duration,
 }
 
+/// What nodes have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    url: String,
+    key: PathBuf,
+    /// Nothing for the node that lays the foundation.
+    token: Option<Arc<str>>,
+}
+
+impl Shared {
+    /// A database, and a master key in a file of `dir`.
+    pub(crate) fn new(url: &str, dir: &Path) -> anyhow::Result<Self> {
+        let key = dir.join("master.key");
+        fs::write(
+            &key,
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        )?;
+        Ok(Self {
+            url: url.to_owned(),
+            key,
+            token: None,
+        })
+    }
+
+    /// For a node that starts after the first.
+    pub(crate) fn after(&self, first: &Server) -> Self {
+        Self {
+            token: Some(Arc::clone(&first.place.token)),
+            ..self.clone()
+        }
+    }
+}
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Server {
     /// Starts Merlon on a data directory and waits for its first answer.
     pub(crate) async fn merlon(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        Self::merlon_on(program, data, None).await
+    }
+
+    /// The same on a database that nodes share.
+    pub(crate) async fn merlon_on(
+        program: &Path,
+        data: &Path,
+        shared: Option<&Shared>,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         command
             .arg("start")
             .arg("--data")
             .arg(data)
             .args(["--listen", "127.0.0.1:0"]);
+        if let Some(shared) = shared {
+            command.env("MERLON_DATABASE__URL", &shared.url);
+            command.env("MERLON_MASTER_KEY__FILE", &shared.key);
+        }
         let complaints = fs::File::create(complaints(data)).context("keeping the server's log")?;
         command.stderr(complaints);
         let mut server = match Self::start(command).await {
@@ -51,8 +98,13 @@ impl Server {
                 return Err(error.context(format!("starting {}\n{log}", program.display())));
             }
         };
-        let token = fs::read_to_string(data.join("automation.pat")).context("reading the token")?;
-        server.place.token = token.trim().into();
+        server.place.token = match shared.and_then(|shared| shared.token.clone()) {
+            Some(token) => token,
+            None => fs::read_to_string(data.join("automation.pat"))
+                .context("reading the token")?
+                .trim()
+                .into(),
+        };
         Ok(server)
     }
 

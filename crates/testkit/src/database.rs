@@ -6,8 +6,6 @@ use std::{path::PathBuf, time::Duration};
 use store::{PostgresOptions, Store, StoreOptions};
 use tempfile::TempDir;
 
-use crate::postgres_server;
-
 /// Names the database that contexts are made on: `sqlite`, the default, or `postgres`.
 const CHOICE: &str = "MERLON_TEST_DATABASE";
 

@@ -14,7 +14,6 @@ pub mod directory;
 mod entropy;
 mod passkey;
 mod people;
-pub mod postgres_server;
 pub mod provider;
 pub mod security_key;
 
@@ -22,3 +21,4 @@ pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
 pub use passkey::create_passkey;
 pub use people::{START, TestCtx, TestOptions, context, read_sent};
+pub use postgres_server;

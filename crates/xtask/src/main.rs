@@ -81,7 +81,8 @@ fn test() -> Result<()> {
     step("browser", || run(Command::new("bash").arg("clients/browser.sh")))?;
     step("benchmark smoke", || {
         run(Command::new(built("bench")).arg("--smoke"))?;
-        run(Command::new(built("bench")).args(["--smoke", "growth"]))
+        run(Command::new(built("bench")).args(["--smoke", "growth"]))?;
+        run(Command::new(built("bench")).args(["--smoke", "nodes"]))
     })
 }
 

@@ -33,6 +33,7 @@ const HOUSE: &[&str] = &[
     "inbox",
     "login",
     "server",
+    "postgres-server",
     "testkit",
     "bench",
 ];

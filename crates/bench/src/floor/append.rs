@@ -25,7 +25,7 @@ use crate::{
 
 /// 2026-01-01T00:00:00Z; what time it is does not matter here.
 const NOW: i64 = 1_767_225_600_000_000;
-const FIRST_ID: usize = 289_201_938_475_610_114;
+pub(crate) const FIRST_ID: usize = 289_201_938_475_610_114;
 const FACTORS: usize = 10;
 
 /// A store with users in it.
@@ -43,7 +43,11 @@ impl Append {
     /// Makes a store with so many users in `dir`.
     pub(crate) async fn new(dir: &Path, users: usize) -> anyhow::Result<Arc<Self>> {
         let path = dir.join("append.db");
-        let store = Store::open(&StoreOptions::Sqlite { path }).await?;
+        Self::on(Store::open(&StoreOptions::Sqlite { path }).await?, users).await
+    }
+
+    /// Puts so many users into an empty store.
+    pub(crate) async fn on(store: Store, users: usize) -> anyhow::Result<Arc<Self>> {
         let append = Arc::new(Self {
             store,
             instance: InstanceId::from_trusted("289201938475610001"),

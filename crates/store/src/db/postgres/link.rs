@@ -126,7 +126,9 @@ fn tls(tls: &Tls) -> Result<ClientConfig, Unreadable> {
         Some(path) => {
             let mut roots = RootCertStore::empty();
             for certificate in certificates(path)? {
-                roots.add(certificate).map_err(|e| bad("tls.ca", &e))?;
+                roots
+                    .add(certificate)
+                    .map_err(|e| bad("the certificate authority", &e))?;
             }
             builder.with_root_certificates(roots)
         }
@@ -162,7 +164,7 @@ fn refused(error: tokio_postgres::Error) -> Error {
     let tls = error.to_string().contains("TLS");
     if tls {
         return Error::Unusable(
-            "no TLS connection to the database: give its certificate authority (database.tls.ca), or write sslmode=disable \
+            "no TLS connection to the database: give its certificate authority (database.ca_file), or write sslmode=disable \
              into the URL where the network is trusted"
                 .into(),
         );

@@ -1,4 +1,11 @@
-//! A PostgreSQL server for tests: one for each test program, in a directory of its own, without a port, gone with the program.
+//! A PostgreSQL server for tests and benchmarks: in a directory of its own, without a port, gone with the program that started it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a part of the test kit fails by panicking"
+)]
 
 use parking_lot::Mutex;
 use std::{
@@ -167,7 +174,7 @@ fn as_nobody_special() -> Command {
 }
 
 /// Where the newest PostgreSQL of this machine keeps its programs.
-fn binaries() -> PathBuf {
+pub fn binaries() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -232,7 +239,7 @@ impl Database {
     }
 
     /// What all its tables hold, as they hold it.
-    pub(crate) fn raw_bytes(&self) -> Vec<u8> {
+    pub fn raw_bytes(&self) -> Vec<u8> {
         self.sql(
             "SELECT format('COPY %I TO STDOUT (FORMAT binary)', tablename) FROM pg_tables WHERE schemaname = 'public' \\gexec",
         )
