@@ -19,6 +19,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("federation", &["app", "domain", "outbound"]),
     ("inbox", &["app", "domain"]),
     ("login", &["app", "domain"]),
+    ("listener", &[]),
 ];
 
 const HOUSE: &[&str] = &[
@@ -32,6 +33,7 @@ const HOUSE: &[&str] = &[
     "federation",
     "inbox",
     "login",
+    "listener",
     "server",
     "postgres-server",
     "testkit",

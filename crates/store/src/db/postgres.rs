@@ -18,14 +18,13 @@ use std::{
     time::Duration,
 };
 
-use deadpool::managed::{Pool, PoolError, Timeouts};
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 
 pub use self::link::{Tls, Unreadable};
 pub(super) use self::reader::{PostgresRow, PostgresSnapshot};
 pub use self::report::ServerReport;
 
-use self::link::{Links, Source};
+use self::link::Source;
 use crate::{
     commit::{Outcome, WriteSet},
     db::Hearers,
@@ -71,38 +70,44 @@ impl PostgresOptions {
     }
 }
 
-/// How long somebody waits for a connection that others have.
-const WAIT: Duration = Duration::from_secs(2);
 /// How often the server is asked whether it is there.
 const PULSE: Duration = Duration::from_secs(1);
 /// Pulses after which the outbox is looked into unasked: a node that put something there may be gone.
 const LOOK_AROUND: u64 = 3;
 
 /// Whether the server answered when it was last asked for anything.
-#[derive(Clone, Debug)]
-struct Health(Arc<AtomicBool>);
+#[derive(Clone, Debug, Default)]
+struct Health(Arc<Condition>);
+
+#[derive(Debug, Default)]
+struct Condition {
+    is_ill: AtomicBool,
+    /// Rung when somebody doubts it: one connection may be gone, or the server.
+    doubt: Notify,
+}
 
 impl Health {
     fn is_well(&self) -> bool {
-        self.0.load(Relaxed)
+        !self.0.is_ill.load(Relaxed)
     }
 
     /// Notes what became of a request, and answers it.
     fn after<T>(&self, answer: Result<T>) -> Result<T> {
         if matches!(answer, Err(Error::Unavailable)) {
-            self.0.store(false, Relaxed);
+            self.0.is_ill.store(true, Relaxed);
+            self.0.doubt.notify_one();
         }
         answer
     }
 
     fn is_back(&self) {
-        self.0.store(true, Relaxed);
+        self.0.is_ill.store(false, Relaxed);
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Postgres {
-    readers: Pool<Links>,
+    readers: reader::Readers,
     lanes: lane::Lanes,
     node: u8,
     freshness: freshness::Freshness,
@@ -115,17 +120,8 @@ impl Postgres {
     pub(super) async fn open(options: &PostgresOptions, hearers: Hearers) -> Result<Self> {
         let source = Arc::new(Source::new(options)?);
         migrate::migrate(&source).await?;
-        let health = Health(Arc::new(AtomicBool::new(true)));
-        let readers = Pool::builder(Links(Arc::clone(&source)))
-            .max_size(options.readers.max(1))
-            .timeouts(Timeouts {
-                wait: Some(WAIT),
-                create: None,
-                recycle: None,
-            })
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()
-            .map_err(|e| Error::Unusable(format!("no pool of connections: {e}")))?;
+        let health = Health::default();
+        let readers = reader::Readers::new(&source, options.readers)?;
         let node = next_node(&source).await?;
         let lanes = lane::Lanes::start((options.lanes, node), &source, &hearers, &health);
         let freshness = freshness::Freshness::start(&source, &hearers);
@@ -142,24 +138,11 @@ impl Postgres {
     }
 
     pub(super) async fn snapshot(&self) -> Result<PostgresSnapshot> {
-        Ok(PostgresSnapshot::new(self.link().await?, &self.health, true))
+        PostgresSnapshot::new(&self.readers, &self.health, true).await
     }
 
     pub(super) async fn glance(&self) -> Result<PostgresSnapshot> {
-        Ok(PostgresSnapshot::new(self.link().await?, &self.health, false))
-    }
-
-    async fn link(&self) -> Result<deadpool::managed::Object<Links>> {
-        if !self.health.is_well() {
-            return Err(Error::Unavailable);
-        }
-        let link = self.readers.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => Error::Overloaded,
-            PoolError::Closed => Error::Closed,
-            PoolError::Backend(error) => error,
-            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Unavailable,
-        });
-        self.health.after(link)
+        PostgresSnapshot::new(&self.readers, &self.health, false).await
     }
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
@@ -200,19 +183,23 @@ async fn next_node(source: &Source) -> Result<u8> {
     u8::try_from(number.flatten().unwrap_or_default()).map_err(|e| Error::corrupt("node.last", e))
 }
 
-/// Asks the server whether it is there, for as long as the store is open: requests are turned away at once while it is
-/// not, and served again once it is.
+/// Asks the server whether it is there, for as long as the store is open, and at once when somebody doubts it: requests are
+/// turned away while it is not, and served again once it is.
 async fn watch(source: Arc<Source>, hearers: Hearers, health: Health) {
-    let mut link = None;
+    let (mut link, mut well) = (None, true);
     for beat in 1_u64.. {
-        tokio::time::sleep(PULSE).await;
+        drop(tokio::time::timeout(PULSE, health.0.doubt.notified()).await);
         let answer = ask(&source, &mut link).await;
-        if answer.is_ok() && !health.is_well() {
-            tracing::info!("the database answers again");
+        let was_well = std::mem::replace(&mut well, answer.is_ok());
+        match (was_well, well) {
+            (false, true) => tracing::info!("the database answers again"),
+            (true, false) => tracing::warn!("the database does not answer"),
+            _ => {}
+        }
+        if well {
             health.is_back();
-        } else if answer.is_err() && health.is_well() {
-            tracing::warn!("the database does not answer");
-            drop(health.after(answer));
+        } else {
+            health.0.is_ill.store(true, Relaxed);
         }
         if beat.is_multiple_of(LOOK_AROUND) {
             hearers.parcels.notify_one();

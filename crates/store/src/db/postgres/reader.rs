@@ -1,11 +1,13 @@
 //! Views to read from: a connection of the pool for as long as the view lasts.
 
-use deadpool::managed::Object;
+use std::{sync::Arc, time::Duration};
+
+use deadpool::managed::{Object, Pool, PoolError, Timeouts};
 use tokio_postgres::{Row as ServerRow, types::Type};
 
 use super::{
     Health,
-    link::{Links, Ready, Sending, failed, in_one_go},
+    link::{Links, Ready, Sending, Source, failed, in_one_go},
     statement::{bound, bound_values},
 };
 use crate::{
@@ -14,26 +16,70 @@ use crate::{
     error::{Error, Result},
 };
 
+/// How long somebody waits for a connection that others have.
+const WAIT: Duration = Duration::from_secs(2);
 /// All queries of a view see one state: that of its first.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// The connections that read.
+#[derive(Clone, Debug)]
+pub(super) struct Readers(Pool<Links>);
+
+impl Readers {
+    pub(super) fn new(source: &Arc<Source>, most: usize) -> Result<Self> {
+        let pool = Pool::builder(Links(Arc::clone(source)))
+            .max_size(most.max(1))
+            .timeouts(Timeouts {
+                wait: Some(WAIT),
+                create: None,
+                recycle: None,
+            })
+            .runtime(deadpool::Runtime::Tokio1)
+            .build();
+        let pool = pool.map_err(|e| Error::Unusable(format!("no pool of connections: {e}")))?;
+        Ok(Self(pool))
+    }
+
+    async fn take(&self) -> Result<Object<Links>> {
+        self.0.get().await.map_err(|error| match error {
+            PoolError::Timeout(_) => Error::Overloaded,
+            PoolError::Closed => Error::Closed,
+            PoolError::Backend(error) => error,
+            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Unavailable,
+        })
+    }
+
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
 #[derive(Debug)]
 pub(in crate::db) struct PostgresSnapshot {
-    link: Object<Links>,
+    /// Nothing once it was dropped.
+    link: Option<Object<Links>>,
+    pool: Readers,
     health: Health,
     /// Whether all queries see one state.
     delimited: bool,
     begun: bool,
+    /// Whether a search is under way that ends when nobody waits for it.
+    searches: bool,
 }
 
 impl PostgresSnapshot {
-    pub(super) fn new(link: Object<Links>, health: &Health, delimited: bool) -> Self {
-        Self {
-            link,
+    pub(super) async fn new(pool: &Readers, health: &Health, delimited: bool) -> Result<Self> {
+        if !health.is_well() {
+            return Err(Error::Unavailable);
+        }
+        Ok(Self {
+            link: Some(health.after(pool.take().await)?),
+            pool: pool.clone(),
             health: health.clone(),
             delimited,
             begun: false,
-        }
+            searches: false,
+        })
     }
 
     pub(in crate::db) async fn all<T>(
@@ -42,12 +88,27 @@ impl PostgresSnapshot {
         params: &[Param<'_>],
         each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let rows = self.rows(sql, params).await;
+        let first = !self.begun;
+        let mut rows = self.rows(sql, params).await;
+        if first && matches!(rows, Err(Error::Unavailable)) {
+            // The connection may have died while it lay in the pool. Nothing was read by it yet: another will do.
+            self.take_another().await?;
+            rows = self.rows(sql, params).await;
+        }
         turned(&self.health.after(rows)?, each)
     }
 
+    async fn take_another(&mut self) -> Result<()> {
+        if let Some(dead) = self.link.take() {
+            drop(Object::take(dead));
+        }
+        self.begun = false;
+        self.link = Some(self.pool.take().await?);
+        Ok(())
+    }
+
     async fn rows(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<ServerRow>> {
-        let statement = self.link.ready(sql).await?;
+        let statement = self.link.as_ref().ok_or(Error::Closed)?.ready(sql).await?;
         let params: Vec<Param<'_>> = params.iter().map(askable).collect();
         self.send(&statement, &bound(&params)).await
     }
@@ -60,9 +121,11 @@ impl PostgresSnapshot {
         params: &[Value],
         each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let given_up = self.link.unless_given_up();
+        let given_up = self.link.as_ref().ok_or(Error::Closed)?.unless_given_up();
         let params: Vec<Value> = params.iter().map(askable_value).collect();
+        self.searches = true;
         let rows = self.send(&Ready::Text(sql), &bound_values(&params)).await;
+        self.searches = false;
         given_up.not();
         turned(&self.health.after(rows)?, each)
     }
@@ -73,11 +136,11 @@ impl PostgresSnapshot {
         statement: &Ready<'_>,
         params: &[super::link::Bound<'_>],
     ) -> Result<Vec<ServerRow>> {
+        let link = self.link.as_ref().ok_or(Error::Closed)?;
         if !self.delimited || self.begun {
-            return self.link.rows(statement, params).await;
+            return link.rows(statement, params).await;
         }
         self.begun = true;
-        let link = &self.link;
         let begin: Sending<'_, _> = Box::pin(async move { link.command(BEGIN).await.map(|()| Vec::new()) });
         let query = Box::pin(link.ask(statement, params));
         let mut rows = Vec::new();
@@ -90,8 +153,14 @@ impl PostgresSnapshot {
 
 impl Drop for PostgresSnapshot {
     fn drop(&mut self) {
-        if self.begun {
-            self.link.command_aside("COMMIT");
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        if self.searches {
+            // What ends the search may reach the server late: nobody else is to use this connection.
+            drop(Object::take(link));
+        } else if self.begun {
+            link.command_aside("COMMIT");
         }
     }
 }
