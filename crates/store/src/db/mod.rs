@@ -214,7 +214,7 @@ impl Snapshot {
     ) -> Result<Vec<T>> {
         match &mut self.0 {
             View::Sqlite(view) => view.all(sql, params, each),
-            View::Postgres(view) => Box::pin(view.all(sql, params, each)).await,
+            View::Postgres(view) => postgres::turned(&Box::pin(view.all(sql, params)).await?, each),
         }
     }
 
@@ -228,7 +228,7 @@ impl Snapshot {
     ) -> Result<Vec<T>> {
         match &mut self.0 {
             View::Sqlite(view) => view.all_built(sql, params, each).await,
-            View::Postgres(view) => Box::pin(view.all_built(sql, params, each)).await,
+            View::Postgres(view) => postgres::turned(&Box::pin(view.all_built(sql, params)).await?, each),
         }
     }
 

@@ -21,7 +21,7 @@ use std::{
 use tokio::{sync::Notify, task::JoinSet};
 
 pub use self::link::{Tls, Unreadable};
-pub(super) use self::reader::{PostgresRow, PostgresSnapshot};
+pub(super) use self::reader::{PostgresRow, PostgresSnapshot, turned};
 pub use self::report::ServerReport;
 
 use self::link::Source;

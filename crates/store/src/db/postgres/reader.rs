@@ -82,12 +82,12 @@ impl PostgresSnapshot {
         })
     }
 
-    pub(in crate::db) async fn all<T>(
+    /// The rows of a query. What they become is the caller's, so that all queries share this code.
+    pub(in crate::db) async fn all(
         &mut self,
         sql: &'static str,
         params: &[Param<'_>],
-        each: impl FnMut(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<ServerRow>> {
         let first = !self.begun;
         let mut rows = self.rows(sql, params).await;
         if first && matches!(rows, Err(Error::Unavailable)) {
@@ -95,7 +95,7 @@ impl PostgresSnapshot {
             self.take_another().await?;
             rows = self.rows(sql, params).await;
         }
-        turned(&self.health.after(rows)?, each)
+        self.health.after(rows)
     }
 
     async fn take_another(&mut self) -> Result<()> {
@@ -115,19 +115,14 @@ impl PostgresSnapshot {
 
     /// As [`Self::all`], for a search: its text is rarely used twice, so it is not kept prepared, and it may take long, so
     /// the server is told when the future is given up.
-    pub(in crate::db) async fn all_built<T>(
-        &mut self,
-        sql: &str,
-        params: &[Value],
-        each: impl FnMut(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    pub(in crate::db) async fn all_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<ServerRow>> {
         let given_up = self.link.as_ref().ok_or(Error::Closed)?.unless_given_up();
         let params: Vec<Value> = params.iter().map(askable_value).collect();
         self.searches = true;
         let rows = self.send(&Ready::Text(sql), &bound_values(&params)).await;
         self.searches = false;
         given_up.not();
-        turned(&self.health.after(rows)?, each)
+        self.health.after(rows)
     }
 
     /// The first query travels with the beginning of the view.
@@ -183,7 +178,11 @@ fn askable_value(value: &Value) -> Value {
     }
 }
 
-fn turned<T>(rows: &[ServerRow], mut each: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+/// What becomes of rows.
+pub(in crate::db) fn turned<T>(
+    rows: &[ServerRow],
+    mut each: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let row = |row| each(&Row(Cells::Postgres(PostgresRow(row))));
     rows.iter().map(row).collect()
 }
