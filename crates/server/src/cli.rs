@@ -21,6 +21,7 @@ const EXAMPLES: &str = "First minutes:
 For operation:
   merlon start --config merlon.yaml --data /var/lib/merlon --listen 0.0.0.0:8080
   merlon doctor --config merlon.yaml
+  merlon migrate --from sqlite:merlon-data --to postgres://merlon:secret@db.internal/merlon
   MERLON_LOG=debug merlon start
 
 Every setting: merlon config-reference";
@@ -60,6 +61,16 @@ pub enum Command {
   merlon import --org 289201938475610114 --rejected again.jsonl users.jsonl
   zcat users.jsonl.gz | merlon import --skip-existing -")]
     Import(Import),
+    /// Move everything to PostgreSQL, or back to the embedded database
+    ///
+    /// All servers are stopped meanwhile. The target is empty, or what an interrupted move left: then that is gone on with. In the
+    /// end every table is read from both databases and compared; until it was, the target is not served. The source is not
+    /// changed. `postgres` alone is the database of the configuration, whose URL then shows in no list of processes.
+    #[command(after_help = "Examples:
+  merlon migrate --from sqlite:merlon-data --to postgres://merlon:secret@db.internal/merlon
+  merlon migrate --config merlon.yaml --from sqlite:/var/lib/merlon --to postgres
+  merlon migrate --config merlon.yaml --from postgres --to sqlite:/var/lib/merlon")]
+    Migrate(Migrate),
     /// Check data directory, clock, port, master key, database and providers
     ///
     /// Each check is one line: ok, warn or fail, what was looked at, and what to do. The exit code is 1 when one failed.
@@ -148,4 +159,25 @@ pub struct Import {
     /// Requests in flight
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: u16,
+}
+
+/// `merlon migrate`.
+#[derive(Args)]
+pub struct Migrate {
+    /// Configuration file (YAML): its section `database` says how the server is reached
+    #[arg(long, value_name = "FILE", env = "MERLON_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where everything is: sqlite:DIRECTORY, sqlite:FILE, a postgres:// URL, or postgres
+    #[arg(long, value_name = "DATABASE")]
+    pub from: String,
+    /// Where it goes: an empty database of the other kind
+    #[arg(long, value_name = "DATABASE")]
+    pub to: String,
+}
+
+impl std::fmt::Debug for Migrate {
+    /// A URL may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Migrate(..)")
+    }
 }

@@ -13,13 +13,13 @@ use anyhow::{Context, bail};
 use api::error::{OVERLOADED, USER_EXISTS};
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::settings;
+use super::{progress::bar, settings};
 use crate::cli::Import;
 use crate::client::{Answer, CALL_TIME, Client};
 use crate::output;
@@ -129,17 +129,6 @@ async fn own_org(client: &Client) -> anyhow::Result<String> {
 fn path(org: &str) -> String {
     let org = utf8_percent_encode(org, NON_ALPHANUMERIC);
     format!("/resources/v3alpha/users?organization.orgId={org}")
-}
-
-fn bar(size: Option<u64>) -> ProgressBar {
-    let bar = size.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let style = match size {
-        Some(_) => "{elapsed_precise} {bar:30} {percent}% {msg}, {eta} left",
-        None => "{elapsed_precise} {spinner} {msg}",
-    };
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }
 
 /// Hands the lines out in turn until there are no more or nobody wants them. Answers the number of the line that would

@@ -3,6 +3,8 @@
 mod doctor;
 mod import;
 mod inbox;
+mod migrate;
+mod progress;
 mod start;
 mod token;
 
@@ -19,6 +21,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Inbox(args) => inbox::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Doctor(place) => doctor::run(place).await,
         Command::ConfigReference => {
             output::text(&reference());

@@ -7,14 +7,14 @@ use store::{PostgresOptions, PostgresTls};
 use super::key::{Form, Key};
 use super::reader::Reader;
 
-const URL: Key = Key::unset(
+pub(super) const URL: Key = Key::unset(
     "database.url",
     Form::Secret,
     "`postgres://user:password@host:5432/database`: everything is kept there instead of in the data directory, and any number of \
      servers may share it, all with one master key. Several hosts with commas between them are tried in turn until one takes \
      writes; `?host=/directory` names a socket, `?sslmode=disable`, `prefer` or `require` whether TLS is spoken.",
 );
-const URL_FILE: Key = Key::unset(
+pub(super) const URL_FILE: Key = Key::unset(
     "database.url_file",
     Form::Text("path of a file"),
     "A file that holds the URL instead.",

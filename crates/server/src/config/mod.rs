@@ -107,6 +107,8 @@ pub struct Sources {
     pub listen: Option<String>,
     /// `--dev`.
     pub dev: bool,
+    /// A database URL and the flag it was given by.
+    pub database: Option<(&'static str, Secret)>,
 }
 
 impl Settings {
@@ -128,6 +130,10 @@ impl Settings {
         }
         if let Some(listen) = sources.listen {
             written.add_flag("--listen", server::LISTEN.path, listen);
+        }
+        if let Some((flag, url)) = sources.database {
+            written.add_flag(flag, database::URL.path, url.reveal().to_owned());
+            written.forget(&database::URL_FILE);
         }
         Self::understand(written, sources.dev)
     }

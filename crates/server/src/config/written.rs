@@ -43,6 +43,11 @@ impl Written {
         }
     }
 
+    /// Takes a key as not written.
+    pub(super) fn forget(&mut self, key: &Key) {
+        self.values.remove(key.path);
+    }
+
     /// Adds a YAML file.
     pub(super) fn add_file(&mut self, path: &Path) {
         let text = match std::fs::read_to_string(path) {

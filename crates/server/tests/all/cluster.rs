@@ -23,7 +23,7 @@ fn environment(database: &Database) -> [(&'static str, String); 2] {
 }
 
 /// One call; the status and the body.
-fn call(node: &Started, token: &str, what: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn call(node: &Started, token: &str, what: &str, body: &Value) -> (u16, Value) {
     let mut stream = TcpStream::connect(node.address()).unwrap();
     let body = if body.is_null() {
         String::new()
@@ -44,7 +44,7 @@ fn call(node: &Started, token: &str, what: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-fn done((status, body): (u16, Value)) -> Value {
+pub(crate) fn done((status, body): (u16, Value)) -> Value {
     assert_eq!(status / 100, 2, "{body}");
     body
 }

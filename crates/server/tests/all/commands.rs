@@ -23,7 +23,7 @@ impl Drop for Started {
 
 impl Started {
     /// Starts a server on a directory and reads up to the line that says it serves.
-    fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         Self::with(dir, &[])
     }
 
@@ -256,7 +256,7 @@ fn help_teaches_by_example() {
         help.contains("merlon start --dev") && help.contains("merlon inbox --follow"),
         "{help}"
     );
-    for command in ["start", "inbox", "token", "doctor"] {
+    for command in ["start", "inbox", "token", "import", "migrate", "doctor"] {
         let help = text(&merlon(home.path()).args([command, "--help"]).output().unwrap());
         assert!(
             help.contains("Examples:") && help.contains(&format!("merlon {command}")),

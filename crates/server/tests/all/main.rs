@@ -11,6 +11,7 @@ mod cluster;
 mod commands;
 mod docs;
 mod listener;
+mod migrate;
 mod peer;
 mod requests;
 mod shutdown;

@@ -20,6 +20,7 @@ mod forgotten;
 mod harm;
 mod infrastructure;
 mod intent;
+mod moving;
 mod password;
 mod principals;
 mod provider;

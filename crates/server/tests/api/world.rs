@@ -1,8 +1,11 @@
 //! A whole server in this process with people in it: a clock that stands still, seeded dice, a store of its own.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use app::{Caller, Ctx, OrgRef, Target, access::authenticate, user};
@@ -54,26 +57,8 @@ impl World {
     /// A server with some settings otherwise, as `SECTION__KEY`.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        // Patience for machines that run many tests at once.
-        let patience = [("PASSWORDS__WAIT", "30s"), ("PASSWORDS__QUEUE", "1000")];
-        let environment = patience
-            .iter()
-            .chain(variables)
-            .map(|(name, value)| (format!("MERLON_{name}"), (*value).to_owned()));
-        let settings = Settings::load(Sources {
-            environment: environment.collect(),
-            data: Some(directory.path().join("data").display().to_string()),
-            listen: Some("127.0.0.1:0".to_owned()),
-            ..Sources::default()
-        });
         let clock = ManualClock::at(START);
-        let senses = Senses {
-            clock: Arc::new(clock.clone()),
-            entropy: Arc::new(SeededEntropy::new(1)),
-        };
-        let running = start_with(settings.expect("settings"), senses)
-            .await
-            .expect("a server");
+        let running = start(&directory, variables, &clock, 1).await;
         let foundation = &running.ground.foundation;
         let owner = foundation
             .automation_token
@@ -243,6 +228,36 @@ impl World {
         self.client.call(Form::ConnectJson, &call).await
     }
 
+    /// Stops the server, has something done with its data directory, and starts another on it with some settings otherwise.
+    pub(crate) async fn again(self, between: impl AsyncFnOnce(&Path), variables: &[(&str, &str)]) -> Self {
+        let Self {
+            clock,
+            owner,
+            org,
+            other_org,
+            count,
+            running,
+            directory,
+            ..
+        } = self;
+        whole(&running).await;
+        running.shutdown().await;
+        between(&directory.path().join("data")).await;
+        let seed = count.load(Ordering::Relaxed).into();
+        let running = start(&directory, variables, &clock, seed).await;
+        whole(&running).await;
+        Self {
+            client: Client::new(running.address),
+            clock,
+            owner,
+            org,
+            other_org,
+            count,
+            running,
+            directory,
+        }
+    }
+
     /// Stops the server, after the promise that the read models say what the log says.
     pub(crate) async fn end(self) {
         self.leave().await;
@@ -250,11 +265,40 @@ impl World {
 
     /// The same; answers what is left in the files then.
     pub(crate) async fn leave(self) -> String {
-        let differing = store::rebuild_matches(&self.ctx().store).await.expect("a store");
-        assert_eq!(differing, Vec::<String>::new(), "read models differ from the log");
+        whole(&self.running).await;
         self.running.shutdown().await;
         raw(&self.directory)
     }
+}
+
+/// The promise that the read models say what the log says.
+async fn whole(running: &Running) {
+    let differing = store::rebuild_matches(&running.ground.ctx.store)
+        .await
+        .expect("a store");
+    assert_eq!(differing, Vec::<String>::new(), "read models differ from the log");
+}
+
+async fn start(directory: &TempDir, variables: &[(&str, &str)], clock: &ManualClock, seed: u64) -> Running {
+    // Patience for machines that run many tests at once.
+    let patience = [("PASSWORDS__WAIT", "30s"), ("PASSWORDS__QUEUE", "1000")];
+    let environment = patience
+        .iter()
+        .chain(variables)
+        .map(|(name, value)| (format!("MERLON_{name}"), (*value).to_owned()));
+    let settings = Settings::load(Sources {
+        environment: environment.collect(),
+        data: Some(directory.path().join("data").display().to_string()),
+        listen: Some("127.0.0.1:0".to_owned()),
+        ..Sources::default()
+    });
+    let senses = Senses {
+        clock: Arc::new(clock.clone()),
+        entropy: Arc::new(SeededEntropy::new(seed)),
+    };
+    start_with(settings.expect("settings"), senses)
+        .await
+        .expect("a server")
 }
 
 fn raw(directory: &TempDir) -> String {

@@ -2,9 +2,11 @@
 
 mod postgres;
 mod sqlite;
+mod transfer;
 
 pub use postgres::{PostgresOptions, ServerReport, Tls as PostgresTls, Unreadable};
 pub use sqlite::inspect;
+pub use transfer::{MovedTable, Progress, Stage, Transfer, TransferError};
 
 use std::{path::PathBuf, sync::Arc};
 

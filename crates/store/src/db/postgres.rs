@@ -8,6 +8,7 @@ mod migrate;
 mod reader;
 mod report;
 mod statement;
+mod transfer;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ use tokio::{sync::Notify, task::JoinSet};
 pub use self::link::{Tls, Unreadable};
 pub(super) use self::reader::{PostgresRow, PostgresSnapshot, turned};
 pub use self::report::ServerReport;
+pub(super) use self::transfer::PostgresSide;
 
 use self::link::Source;
 use crate::{

@@ -4,6 +4,7 @@ mod checkpoint;
 pub mod inspect;
 mod migrate;
 mod reader;
+mod transfer;
 mod writer;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 pub(super) use reader::{SqliteRow, SqliteSnapshot};
+pub(super) use transfer::SqliteSide;
 
 use crate::{
     commit::{Outcome, WriteSet},

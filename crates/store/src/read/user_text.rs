@@ -82,6 +82,18 @@ pub(crate) fn statements(first_pos: i64, change: &TextChange) -> impl Iterator<I
 const TAKE_OUT: &str = "INSERT INTO user_trigram (user_trigram, rowid, text) VALUES ('delete', $1, $2)";
 const PUT_IN: &str = "INSERT INTO user_trigram (rowid, text) VALUES ($1, $2)";
 
+/// Empties the index and fills it from the rows, for a database whose rows came from elsewhere.
+pub(crate) const FILL_ANEW: &str = "INSERT INTO user_trigram (user_trigram) VALUES ('delete-all');
+    INSERT INTO user_trigram (rowid, text)
+    SELECT s.first_pos * 4 + t.field, t.text FROM (
+        SELECT instance, user_id, 0 AS field, group_concat(canonical, char(10)) AS text
+            FROM (SELECT instance, user_id, canonical FROM username ORDER BY instance, user_id, canonical)
+            GROUP BY instance, user_id
+        UNION ALL SELECT instance, id, 1, email_key FROM users WHERE email_key IS NOT NULL
+        UNION ALL SELECT instance, id, 2, phone FROM users WHERE phone IS NOT NULL
+    ) t JOIN stream s ON s.instance = t.instance AND s.kind = 'user' AND s.id = t.user_id
+    ORDER BY s.first_pos, t.field";
+
 /// Places in the index for each user.
 const FIELDS: i64 = 4;
 

@@ -1,5 +1,6 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
-//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`.
+//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`, and how one
+//! becomes the other in `moving`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::duplicate_mod, reason = "every test is there once for each database")]
@@ -7,6 +8,7 @@
 mod crash;
 mod file;
 mod given;
+mod moving;
 mod nodes;
 mod trigram;
 

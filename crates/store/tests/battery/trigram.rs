@@ -1,7 +1,7 @@
 //! What the files of SQLite show of the index over parts of texts: it says what the rows say, whatever happened, it is
 //! filled for data of an older version, and nothing stays in it of a user who is gone.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use domain::{
     base::{UserId, UsernameId},
@@ -74,7 +74,12 @@ fn wanted(connection: &Connection) -> BTreeSet<Posting> {
 }
 
 fn check(database: &testkit::database::Database) -> usize {
-    let connection = Connection::open(database.path()).unwrap();
+    check_index(&database.path())
+}
+
+/// The index of a file says what its rows say; how many trigrams it has.
+pub(crate) fn check_index(path: &Path) -> usize {
+    let connection = Connection::open(path).unwrap();
     connection
         .execute_batch("INSERT INTO user_trigram (user_trigram) VALUES ('integrity-check')")
         .unwrap();

@@ -18,8 +18,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::{
-    CancelToken, Client, Config, Row, Statement,
-    config::TargetSessionAttrs,
+    CancelToken, Client, Config, Row, RowStream, Statement,
+    config::{Host, TargetSessionAttrs},
     error::SqlState,
     types::{ToSql, Type},
 };
@@ -44,6 +44,24 @@ pub struct Tls {
 pub struct Unreadable(String);
 
 impl PostgresOptions {
+    /// Which database this is, for people: its name and its hosts, never a password.
+    pub fn place(&self) -> String {
+        let Ok(config) = self.url.parse::<Config>() else {
+            return "a database".to_owned();
+        };
+        let ports = config.get_ports();
+        let hosts = config.get_hosts().iter().enumerate().map(|(n, host)| match host {
+            Host::Tcp(name) => match ports.get(n).or(ports.first()) {
+                Some(port) => format!("{name}:{port}"),
+                None => name.clone(),
+            },
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<String> = hosts.collect();
+        let name = config.get_dbname().or(config.get_user()).unwrap_or("its default");
+        format!("database {name} at {}", hosts.join(", "))
+    }
+
     /// Whether a store could be opened with these, as far as that can be told without asking the server.
     pub fn check(&self) -> Result<(), Unreadable> {
         Source::read(self).map(drop)
@@ -256,6 +274,11 @@ impl Link {
             }
             Ready::Text(sql) => self.client.query_typed(sql, params).await,
         }
+    }
+
+    /// Sends a query that is asked once; its rows as they come, and no more of them than are taken.
+    pub(super) async fn stream(&self, sql: &str, params: Vec<Bound<'_>>) -> Answer<RowStream> {
+        self.client.query_typed_raw(sql, params).await
     }
 
     /// Sends a statement; how many rows it touched.

@@ -4,10 +4,15 @@
 use tokio_postgres::error::SqlState;
 
 use super::{
-    link::{Link, Source, failed},
+    link::{Link, Ready, Source, failed},
     reader::PostgresRow,
+    statement::bound,
 };
-use crate::error::{Error, Result};
+use crate::{
+    db::Param,
+    error::{Error, Result},
+    meta,
+};
 
 /// What leads from one version to the next.
 struct Step {
@@ -25,22 +30,51 @@ const VERSION: &str = "SELECT version, bearable_to FROM merlon_schema WHERE id =
 const LAY: &str = "CREATE TABLE IF NOT EXISTS merlon_schema (id BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, bearable_to BIGINT NOT NULL);
     INSERT INTO merlon_schema (id, version, bearable_to) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING";
 
+/// The version that the steps lead to.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// The version of a database; nothing where nothing was laid.
+pub(super) async fn made_by(link: &Link) -> Result<Option<i64>> {
+    Ok(version(link, VERSION).await?.map(|(version, _)| version))
+}
+
 /// Applies the steps that are missing, all or none. A database that a newer program made and this one cannot bear is refused
-/// untouched.
+/// untouched, and so is one that is being filled from another.
 pub(super) async fn migrate(source: &Source) -> Result<()> {
     let link = source.connect().await?;
-    let newest = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    if version(&link, VERSION)
+    refuse_unfinished(&link).await?;
+    lay_out(&link).await
+}
+
+async fn refuse_unfinished(link: &Link) -> Result<()> {
+    if made_by(link).await?.is_none_or(|version| version == 0) {
+        return Ok(());
+    }
+    let params = [Param::from(meta::UNFINISHED_MOVE)];
+    let sql = "SELECT name FROM meta WHERE name = $1";
+    if link.rows(&Ready::Text(sql), &bound(&params)).await?.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Unusable(meta::NOT_ALL_THERE.into()))
+    }
+}
+
+/// Applies the steps that are missing.
+pub(super) async fn lay_out(link: &Link) -> Result<()> {
+    let newest = newest();
+    if version(link, VERSION)
         .await?
         .is_some_and(|(version, _)| version >= newest)
     {
-        return bearable(&link, newest).await;
+        return bearable(link, newest).await;
     }
-    lay(&link).await?;
+    lay(link).await?;
     let doing = || failed("migrating the database");
     link.command("BEGIN").await.map_err(doing())?;
     let locked = version(
-        &link,
+        link,
         "SELECT version, bearable_to FROM merlon_schema WHERE id = 1 FOR UPDATE",
     )
     .await?;
@@ -56,10 +90,10 @@ pub(super) async fn migrate(source: &Source) -> Result<()> {
         link.command(&note).await.map_err(doing())?;
     }
     if done < STEPS.len() {
-        index_parts(&link).await?;
+        index_parts(link).await?;
     }
     link.command("COMMIT").await.map_err(doing())?;
-    bearable(&link, newest).await
+    bearable(link, newest).await
 }
 
 async fn bearable(link: &Link, newest: i64) -> Result<()> {
@@ -73,7 +107,7 @@ async fn bearable(link: &Link, newest: i64) -> Result<()> {
 
 /// Version and who can bear it; nothing where nothing was laid.
 async fn version(link: &Link, sql: &str) -> Result<Option<(i64, i64)>> {
-    let statement = match link.ask(&super::link::Ready::Text(sql), &[]).await {
+    let statement = match link.ask(&Ready::Text(sql), &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(error) => return Err(failed("reading the schema version")(error)),

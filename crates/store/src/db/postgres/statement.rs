@@ -124,7 +124,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    fn sql_type(&self) -> &'static str {
+    pub(super) fn sql_type(&self) -> &'static str {
         match self {
             Self::Nothing => "",
             Self::Ints(_) => "bigint[]",

@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    meta,
+};
 
 const STEPS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_log.sql"),
@@ -22,8 +25,37 @@ const STEPS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0015_features.sql"),
 ];
 
-/// Applies the steps that are missing. A database of a newer version is refused untouched.
+/// The version that the steps lead to.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// Applies the steps that are missing. A database of a newer version is refused untouched, and so is one that is being filled
+/// from another.
 pub(super) fn migrate(connection: &Connection) -> Result<()> {
+    refuse_unfinished(connection)?;
+    lay_out(connection)
+}
+
+fn refuse_unfinished(connection: &Connection) -> Result<()> {
+    let doing = || Error::while_doing("looking for an unfinished move");
+    let is_laid = connection.table_exists(None, meta::TABLE).map_err(doing())?;
+    if !is_laid {
+        return Ok(());
+    }
+    let sql = "SELECT count(*) FROM meta WHERE name = $1";
+    let marks: i64 = connection
+        .query_row(sql, [meta::UNFINISHED_MOVE], |row| row.get(0))
+        .map_err(doing())?;
+    if marks == 0 {
+        Ok(())
+    } else {
+        Err(Error::Unusable(meta::NOT_ALL_THERE.into()))
+    }
+}
+
+/// Applies the steps that are missing.
+pub(super) fn lay_out(connection: &Connection) -> Result<()> {
     let version: i64 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(Error::while_doing("reading the schema version"))?;
