@@ -1,9 +1,20 @@
 //! Several servers on one PostgreSQL, as an operator runs them: separate processes that share a database and a master key.
 
-use std::{fs, io::Read as _, io::Write as _, net::TcpStream, path::Path, process::Command, thread};
+use std::{
+    fs, io::Read as _, io::Write as _, net::TcpStream, path::Path, process::Command, thread, time::Duration,
+};
 
 use serde_json::{Value, json};
 use testkit::postgres_server::{self, Database};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    time::Instant,
+};
 
 use crate::commands::{Started, merlon, text};
 
@@ -24,6 +35,12 @@ fn environment(database: &Database) -> [(&'static str, String); 2] {
 
 /// One call; the status and the body.
 pub(crate) fn call(node: &Started, token: &str, what: &str, body: &Value) -> (u16, Value) {
+    let (status, _, body) = exchange(node, token, what, body);
+    (status, body)
+}
+
+/// One call; the status, the head and the body.
+fn exchange(node: &Started, token: &str, what: &str, body: &Value) -> (u16, String, Value) {
     let mut stream = TcpStream::connect(node.address()).unwrap();
     let body = if body.is_null() {
         String::new()
@@ -41,7 +58,14 @@ pub(crate) fn call(node: &Started, token: &str, what: &str, body: &Value) -> (u1
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    let body = serde_json::from_str(body).unwrap_or(Value::Null);
+    (status, head.to_lowercase(), body)
+}
+
+/// The organization that a node speaks of when it starts.
+pub(crate) fn org(node: &Started) -> &str {
+    let mut lines = node.lines.iter();
+    lines.find_map(|line| line.strip_prefix("  org     ")).unwrap()
 }
 
 pub(crate) fn done((status, body): (u16, Value)) -> Value {
@@ -57,13 +81,6 @@ fn two_servers_that_start_at_once_are_one_merlon_and_one_of_them_may_die() {
         let (one, two) = (start("one"), start("two"));
         (one.join().unwrap(), two.join().unwrap())
     });
-    let org = |node: &Started| {
-        node.lines
-            .iter()
-            .find_map(|line| line.strip_prefix("  org     "))
-            .unwrap()
-            .to_owned()
-    };
     assert_eq!(org(&one), org(&two), "one laid the foundation");
     let tokens: Vec<String> = ["one", "two"]
         .iter()
@@ -152,4 +169,146 @@ fn doctor_looks_at_the_database_server() {
     assert!(after.contains("fsync"), "this server does not sync: {after}");
     let nowhere = doctor("postgres://merlon@/nothing?host=/nowhere".into());
     assert!(nowhere.contains("fail  the database server"), "{nowhere}");
+}
+
+/// Stands between a node and its database, and can keep everything to itself, as a network does that is broken.
+struct Between {
+    directory: tempfile::TempDir,
+    passes: watch::Sender<bool>,
+}
+
+const SOCKET: &str = ".s.PGSQL.5432";
+
+impl Between {
+    fn new(database: &Database) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(SOCKET)).unwrap();
+        let (passes, may_pass) = watch::channel(true);
+        let server = database.server().directory().join(SOCKET);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, may_pass) = (server.clone(), may_pass.clone());
+                tokio::spawn(async move {
+                    let server = UnixStream::connect(server).await.unwrap();
+                    let ((from_client, to_client), (from_server, to_server)) =
+                        (client.into_split(), server.into_split());
+                    tokio::select! {
+                        () = pass(from_client, to_server, may_pass.clone()) => {}
+                        () = pass(from_server, to_client, may_pass) => {}
+                    }
+                });
+            }
+        });
+        Self { directory, passes }
+    }
+
+    fn url(&self, database: &Database) -> String {
+        format!(
+            "postgres://merlon@/{}?host={}",
+            database.name(),
+            self.directory.path().display()
+        )
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut may_pass: watch::Receiver<bool>) {
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let passes = may_pass.wait_for(|passes| *passes).await.is_ok();
+        if !passes || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks whether a node is ready until the answer is as wanted.
+fn until_ready(node: &Started, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (found, body) = call(node, "", "GET /debug/ready", &Value::Null);
+        if found == status {
+            return;
+        }
+        assert!(Instant::now() < deadline, "it is {found} still: {body}");
+        thread::yield_now();
+    }
+}
+
+/// Creates a user; whether that was acknowledged. Otherwise it is said that trying later helps.
+fn creates(node: &Started, token: &str, org: &str, user: &str) -> bool {
+    let create = format!("POST /resources/v3alpha/users?organization.orgId={org}");
+    let (status, head, body) = exchange(node, token, &create, &json!({"userId": user}));
+    if status / 100 == 2 {
+        return true;
+    }
+    assert_eq!(status, 503, "{body}");
+    assert!(head.contains("retry-after: "), "{head}");
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_three_servers_one_may_die_and_one_may_lose_the_database_for_a_while() {
+    let (home, database) = (tempfile::tempdir().unwrap(), postgres_server::database());
+    let between = Between::new(&database);
+    let one = node(home.path(), "one", &database);
+    let two = node(home.path(), "two", &database);
+    let mut cut = environment(&database).to_vec();
+    cut[0].1 = between.url(&database);
+    cut.push(("MERLON_DATABASE__TIMEOUT", "1s".to_owned()));
+    let far = home.path().join("far");
+    fs::create_dir_all(&far).unwrap();
+    let far = Started::with(&far, &cut);
+    let token = fs::read_to_string(home.path().join("one/data/automation.pat")).unwrap();
+    let (token, org) = (token.trim(), org(&one).to_owned());
+
+    let mut acknowledged = Vec::new();
+    let mut create = |node: &Started, user: String| {
+        let done = creates(node, token, &org, &user);
+        if done {
+            acknowledged.push(user);
+        }
+        done
+    };
+    for n in 0..5 {
+        for (node, name) in [(&one, "one"), (&two, "two"), (&far, "far")] {
+            assert!(create(node, format!("{name}-{n}")));
+        }
+    }
+    between.passes.send(false).unwrap();
+    drop(two);
+    assert!(!create(&far, "far-in-the-dark".to_owned()));
+    until_ready(&far, 412);
+    let begin = Instant::now();
+    for n in 0..20 {
+        assert!(!create(&far, format!("far-turned-away-{n}")));
+        let (status, head, _) = exchange(&far, token, "GET /resources/v3alpha/users/one-0", &Value::Null);
+        assert_eq!(status, 503, "what cannot be looked up is not known");
+        assert!(head.contains("retry-after: "), "{head}");
+    }
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "nobody waits: {:?}",
+        begin.elapsed()
+    );
+    until_ready(&one, 200);
+    for n in 5..10 {
+        assert!(create(&one, format!("one-{n}")));
+    }
+    between.passes.send(true).unwrap();
+    until_ready(&far, 200);
+    for n in 5..10 {
+        assert!(create(&far, format!("far-{n}")));
+    }
+    for user in &acknowledged {
+        for node in [&one, &far] {
+            let get = format!("GET /resources/v3alpha/users/{user}");
+            done(call(node, token, &get, &Value::Null));
+        }
+    }
+    let turned_away = "SELECT count(*) FROM users WHERE id LIKE 'far-turned-away-%'";
+    assert_eq!(
+        database.sql(turned_away),
+        b"0\n",
+        "what was turned away was not done"
+    );
 }

@@ -11,7 +11,7 @@ use store::{PostgresOptions, Store, StoreOptions};
 use testkit::postgres_server::{self, Database};
 
 use crate::{
-    cluster::{call, done},
+    cluster::{call, done, org},
     commands::{Started, merlon, text},
 };
 
@@ -50,11 +50,7 @@ fn token(dir: &Path) -> String {
 
 /// Makes a user whose phone number waits for the code that is answered.
 fn add(server: &Started, token: &str, user: &str) -> String {
-    let org = server
-        .lines
-        .iter()
-        .find_map(|line| line.strip_prefix("  org     "))
-        .unwrap();
+    let org = org(server);
     let create = format!("POST /resources/v3alpha/users?organization.orgId={org}");
     done(call(server, token, &create, &json!({"userId": user})));
     let phone = json!({"number": "+41791234567", "returnCode": {}});

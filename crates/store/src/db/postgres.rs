@@ -86,6 +86,8 @@ struct Condition {
     is_ill: AtomicBool,
     /// Rung when somebody doubts it: one connection may be gone, or the server.
     doubt: Notify,
+    /// Rung whenever the server was asked and did not answer.
+    silence: Notify,
 }
 
 impl Health {
@@ -100,6 +102,16 @@ impl Health {
             self.0.doubt.notify_one();
         }
         answer
+    }
+
+    /// Waits for an answer, but no longer than it takes to notice that the server does not answer anybody.
+    async fn awaits<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let silence = self.0.silence.notified();
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = silence => Err(Error::Unavailable),
+        }
     }
 
     fn is_back(&self) {
@@ -202,6 +214,7 @@ async fn watch(source: Arc<Source>, hearers: Hearers, health: Health) {
             health.is_back();
         } else {
             health.0.is_ill.store(true, Relaxed);
+            health.0.silence.notify_waiters();
         }
         if beat.is_multiple_of(LOOK_AROUND) {
             hearers.parcels.notify_one();

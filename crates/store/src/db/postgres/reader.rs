@@ -63,8 +63,8 @@ pub(in crate::db) struct PostgresSnapshot {
     /// Whether all queries see one state.
     delimited: bool,
     begun: bool,
-    /// Whether a search is under way that ends when nobody waits for it.
-    searches: bool,
+    /// Whether something is under way on the connection that may reach somebody else, or never end.
+    spoiled: bool,
 }
 
 impl PostgresSnapshot {
@@ -78,7 +78,7 @@ impl PostgresSnapshot {
             health: health.clone(),
             delimited,
             begun: false,
-            searches: false,
+            spoiled: false,
         })
     }
 
@@ -88,14 +88,15 @@ impl PostgresSnapshot {
         sql: &'static str,
         params: &[Param<'_>],
     ) -> Result<Vec<ServerRow>> {
-        let first = !self.begun;
-        let mut rows = self.rows(sql, params).await;
-        if first && matches!(rows, Err(Error::Unavailable)) {
+        let (first, health) = (!self.begun, self.health.clone());
+        let mut rows = health.awaits(self.rows(sql, params)).await;
+        if first && health.is_well() && matches!(rows, Err(Error::Unavailable)) {
             // The connection may have died while it lay in the pool. Nothing was read by it yet: another will do.
             self.take_another().await?;
-            rows = self.rows(sql, params).await;
+            rows = health.awaits(self.rows(sql, params)).await;
         }
-        self.health.after(rows)
+        self.spoiled = matches!(rows, Err(Error::Unavailable));
+        health.after(rows)
     }
 
     async fn take_another(&mut self) -> Result<()> {
@@ -118,11 +119,14 @@ impl PostgresSnapshot {
     pub(in crate::db) async fn all_built(&mut self, sql: &str, params: &[Value]) -> Result<Vec<ServerRow>> {
         let given_up = self.link.as_ref().ok_or(Error::Closed)?.unless_given_up();
         let params: Vec<Value> = params.iter().map(askable_value).collect();
-        self.searches = true;
-        let rows = self.send(&Ready::Text(sql), &bound_values(&params)).await;
-        self.searches = false;
+        let health = self.health.clone();
+        self.spoiled = true;
+        let rows = health
+            .awaits(self.send(&Ready::Text(sql), &bound_values(&params)))
+            .await;
+        self.spoiled = matches!(rows, Err(Error::Unavailable));
         given_up.not();
-        self.health.after(rows)
+        health.after(rows)
     }
 
     /// The first query travels with the beginning of the view.
@@ -151,8 +155,9 @@ impl Drop for PostgresSnapshot {
         let Some(link) = self.link.take() else {
             return;
         };
-        if self.searches {
-            // What ends the search may reach the server late: nobody else is to use this connection.
+        if self.spoiled {
+            // What ends a search may reach the server late, what it does not answer it may answer later: nobody else is to use
+            // this connection.
             drop(Object::take(link));
         } else if self.begun {
             link.command_aside("COMMIT");
