@@ -19,13 +19,17 @@ use std::{
 };
 
 /// Starts a server, says where its socket lies, and stops it when nobody holds the other end of its input any more. The
-/// language of the server is one that sorts otherwise than bytes do.
+/// language of the server is one that sorts otherwise than bytes do. With the directory of another it is a standby of that.
 const KEEPER: &str = r#"
 dir=$(mktemp -d "$3/merlon-postgres.XXXXXX") || exit 1
 trap '"$1/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
 trap : INT TERM
-"$1/initdb" -D "$dir/data" -U merlon --auth=trust --no-sync --no-instructions -E UTF8 \
-    --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+if [ -n "$4" ]; then
+    "$1/pg_basebackup" -d "host=$4 user=merlon application_name=standby" -D "$dir/data" -R -X stream -c fast --no-sync
+else
+    "$1/initdb" -D "$dir/data" -U merlon --auth=trust --no-sync --no-instructions -E UTF8 \
+        --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US
+fi >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
 printf "%s" "-k $dir -c listen_addresses='' -c max_connections=400 $2" >"$dir/options"
 "$1/pg_ctl" -D "$dir/data" -w -l "$dir/log" start -o "$(cat "$dir/options")" \
     >/dev/null 2>&1 || { cat "$dir/log" >&2; exit 1; }
@@ -47,29 +51,27 @@ pub struct Server {
 impl Server {
     /// Starts a server with further settings, each as `-c name=value`, that keeps what it acknowledges on a disk.
     pub fn start(settings: &str) -> Self {
-        Self::start_in("/tmp", settings)
+        Self::start_in("/tmp", settings, None)
     }
 
-    fn start_in(place: &str, settings: &str) -> Self {
-        let mut keeper = as_nobody_special()
+    /// Starts a standby that follows this server under the name `standby`, with further settings.
+    #[must_use]
+    pub fn standby(&self, settings: &str) -> Self {
+        Self::start_in("/tmp", settings, Some(&self.directory))
+    }
+
+    fn start_in(place: &str, settings: &str, primary: Option<&Path>) -> Self {
+        let mut keeper = as_nobody_special();
+        keeper
             .args(["-c", KEEPER, "keeper"])
             .arg(binaries())
             .arg(settings)
             .arg(place)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let mut directory = String::new();
-        let said = keeper.stdout.as_mut().expect("it is a pipe");
-        BufReader::new(said).read_line(&mut directory).unwrap();
-        assert!(
-            !directory.is_empty(),
-            "PostgreSQL did not start; what it said stands above"
-        );
+            .arg(primary.unwrap_or(Path::new("")));
+        let (keeper, directory) = kept(keeper);
         Self {
             keeper: Mutex::new(keeper),
-            directory: directory.trim_end().into(),
+            directory,
         }
     }
 
@@ -86,6 +88,23 @@ impl Server {
     /// Starts it again after that, as it was started first.
     pub fn start_again(&self) {
         self.control(&["-w", "-l", "/dev/null", "start"]);
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        self.control(&["-w", "promote"]);
+    }
+
+    /// Writes a file among its data that only it can read; what was there is replaced.
+    pub fn keep(&self, name: &str, content: &str) {
+        let script = r#"umask 077; cat >"$1/data/$2.new" && mv "$1/data/$2.new" "$1/data/$2""#;
+        let mut writer = as_nobody_special();
+        writer.args(["-c", script, "keep"]).arg(&self.directory).arg(name);
+        let mut writer = writer.stdin(Stdio::piped()).spawn().expect("a shell");
+        let mut input = writer.stdin.take().expect("it is a pipe");
+        input.write_all(content.as_bytes()).unwrap();
+        drop(input);
+        assert!(writer.wait().unwrap().success(), "{name} was not written");
     }
 
     fn control(&self, what: &[&str]) {
@@ -163,6 +182,91 @@ impl Drop for Server {
     }
 }
 
+/// Starts a program that says a directory once it is up, and ends with its input.
+fn kept(mut program: Command) -> (Child, PathBuf) {
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = program.spawn().expect("a shell");
+    let mut directory = String::new();
+    let said = program.stdout.as_mut().expect("it is a pipe");
+    BufReader::new(said).read_line(&mut directory).unwrap();
+    assert!(
+        !directory.is_empty(),
+        "it did not start; what it said stands above"
+    );
+    (program, directory.trim_end().into())
+}
+
+/// Starts a pooler in front of a server and says where its socket lies, as the keeper of a server does.
+const POOLER: &str = r#"
+dir=$(mktemp -d /tmp/merlon-pooler.XXXXXX) || exit 1
+cat >"$dir/ini" <<END
+[databases]
+* = host=$2 user=merlon
+[pgbouncer]
+listen_addr =
+listen_port = 5432
+unix_socket_dir = $dir
+auth_type = any
+pool_mode = transaction
+default_pool_size = 6
+max_client_conn = 200
+logfile = $dir/log
+pidfile = $dir/pid
+END
+"$1" -q "$dir/ini" >/dev/null 2>&1 &
+pooler=$!
+trap 'kill "$pooler" 2>/dev/null; wait "$pooler"; rm -rf "$dir"' EXIT
+trap : INT TERM
+until [ -S "$dir/.s.PGSQL.5432" ]; do
+    kill -0 "$pooler" 2>/dev/null || { cat "$dir/log" >&2; exit 1; }
+    sleep 0.02
+done
+echo "$dir"
+read -r _
+"#;
+
+/// A PgBouncer that gives a connection to a server for one transaction only; gone when this is dropped.
+#[derive(Debug)]
+pub struct Pooler {
+    keeper: Child,
+    directory: PathBuf,
+}
+
+impl Pooler {
+    /// Starts one in front of a server.
+    pub fn start(server: &Server) -> Self {
+        let program = [
+            "/usr/sbin/pgbouncer",
+            "/usr/bin/pgbouncer",
+            "/usr/local/bin/pgbouncer",
+        ];
+        let program = program.iter().find(|program| Path::new(program).exists());
+        let program = program.expect("tests with a pooler need it: `apt-get install pgbouncer`, or `cargo xtask test`, which does that");
+        let mut keeper = as_nobody_special();
+        keeper
+            .args(["-c", POOLER, "pooler", program])
+            .arg(&server.directory);
+        let (keeper, directory) = kept(keeper);
+        Self { keeper, directory }
+    }
+
+    /// How a store reaches a database through it.
+    pub fn url(&self, database: &Database) -> String {
+        format!(
+            "postgres://merlon@/{}?host={}",
+            database.name,
+            self.directory.display()
+        )
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        drop(self.keeper.wait());
+    }
+}
+
 /// PostgreSQL does not run as root: there its own user steps in.
 fn as_nobody_special() -> Command {
     if std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0) {
@@ -198,7 +302,7 @@ pub struct Database {
 pub fn database() -> Database {
     static SHARED: OnceLock<Server> = OnceLock::new();
     SHARED
-        .get_or_init(|| Server::start_in(memory(), QUICK))
+        .get_or_init(|| Server::start_in(memory(), QUICK, None))
         .database()
 }
 

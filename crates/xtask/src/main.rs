@@ -104,24 +104,41 @@ fn tests_on_postgres() -> Result<()> {
     run(cargo.args(["test", "--workspace", "--exclude", "store", "--locked"]))
 }
 
-/// Installs the server that tests start for themselves, where it is missing.
+/// Installs the server that tests start for themselves, and the pooler before it, where they are missing.
 fn database_server() -> Result<()> {
     let present =
         |version: io::Result<fs::DirEntry>| version.is_ok_and(|v| v.path().join("bin/initdb").exists());
-    if fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.any(present)) {
+    let server = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.any(present));
+    let poolers = [
+        "/usr/sbin/pgbouncer",
+        "/usr/bin/pgbouncer",
+        "/usr/local/bin/pgbouncer",
+    ];
+    let pooler = poolers.iter().any(|program| Path::new(program).exists());
+    let missing: Vec<&str> = [("postgresql", server), ("pgbouncer", pooler)]
+        .into_iter()
+        .filter_map(|(package, is_there)| (!is_there).then_some(package))
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
     let as_root = output(Command::new("id").arg("-u"))? == b"0\n";
     if !as_root || !Path::new("/usr/bin/apt-get").exists() {
-        bail!("tests need the PostgreSQL server: sudo apt-get install postgresql (Debian, Ubuntu)");
+        bail!(
+            "tests need the PostgreSQL server and PgBouncer: sudo apt-get install {} (Debian, Ubuntu)",
+            missing.join(" ")
+        );
     }
     let apt = |args: &[&str]| {
+        // At this runlevel nothing that is installed begins to listen.
         run(Command::new("apt-get")
             .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1")
             .args(args))
     };
     apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    apt(&[&install[..], &missing].concat())
 }
 
 /// The pages that programs write: each with its program and what that is told.

@@ -223,7 +223,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut may_pass: wat
 
 /// Asks whether a node is ready until the answer is as wanted.
 fn until_ready(node: &Started, status: u16) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let (found, body) = call(node, "", "GET /debug/ready", &Value::Null);
         if found == status {

@@ -1,16 +1,20 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
-//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`, and how one
-//! becomes the other in `moving`.
+//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`,
+//! `standby` (failover), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::duplicate_mod, reason = "every test is there once for each database")]
 
+mod conflict;
 mod crash;
 mod file;
 mod given;
+mod ledger;
 mod moving;
 mod nodes;
+mod standby;
 mod trigram;
+mod way;
 
 macro_rules! battery {
     () => {

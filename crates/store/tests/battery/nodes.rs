@@ -1,17 +1,16 @@
 //! What only a database server can show: several nodes on one database, and a server that goes away in the middle of things.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicI64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
 use domain::{
-    base::{Timestamp, TokenId, UserId},
+    base::{Timestamp, TokenId},
     code::Digest,
     user::Command,
 };
@@ -26,19 +25,13 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::given::*;
+use crate::{
+    given::*,
+    ledger::{node_on, under_load, until},
+};
 
 async fn another_node(database: &Database) -> Store {
     Store::open(&database.options()).await.unwrap()
-}
-
-async fn node_on(url: &str) -> Result<Store, Error> {
-    let options = PostgresOptions {
-        readers: 4,
-        lanes: 2,
-        ..PostgresOptions::new(url)
-    };
-    Store::open(&StoreOptions::Postgres(options)).await
 }
 
 #[tokio::test]
@@ -203,94 +196,6 @@ async fn a_head_that_somebody_holds_is_waited_for() {
     drop(holder.await.unwrap());
 }
 
-/// Who wrote what and was told so: each unit is an event of a user and a row of its own name.
-#[derive(Clone, Default)]
-struct Ledger {
-    acknowledged: Arc<parking_lot::Mutex<BTreeMap<String, UserId>>>,
-    tried: Arc<AtomicUsize>,
-    over: Arc<AtomicBool>,
-}
-
-impl Ledger {
-    /// Writes units until it is over; answers how often the database did not answer.
-    async fn write(self, store: Store, writer: usize) -> usize {
-        let (instance, mut unavailable) = (instance(), 0);
-        while !self.over.load(SeqCst) {
-            let n = self.tried.fetch_add(1, SeqCst);
-            let (id, name) = (
-                UserId::from_trusted(&format!("w{writer}-u{n}")),
-                format!("unit-{n}"),
-            );
-            let unit: Result<(), Failure> = store
-                .change("test.unit", &instance, &id, NOW, |work| {
-                    let (id, name) = (id.clone(), name.clone());
-                    Box::pin(async move {
-                        let mut user = work.load::<domain::user::User>(&id).await?;
-                        work.decide(&mut user, create())?;
-                        work.write(meta_row(&name));
-                        Ok(())
-                    })
-                })
-                .await;
-            match unit {
-                Ok(()) => _ = self.acknowledged.lock().insert(name, id),
-                Err(failure) => {
-                    let away = matches!(failure, Failure::Store(Error::Unavailable | Error::Overloaded));
-                    assert!(away, "{failure:?}");
-                    unavailable += 1;
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
-        }
-        unavailable
-    }
-
-    fn count(&self) -> usize {
-        self.acknowledged.lock().len()
-    }
-
-    /// None lost, none half done, none twice.
-    async fn check(&self, store: &Store) {
-        assert_log_is_whole(store).await;
-        let acknowledged = self.acknowledged.lock().clone();
-        for (name, id) in &acknowledged {
-            assert!(has_meta(store, name).await, "{name} was acknowledged and is lost");
-            assert_eq!(
-                load(store, id).await.0.seq,
-                1,
-                "{name} was acknowledged and is half done"
-            );
-        }
-        let events = number(store, "SELECT count(*) FROM event").await;
-        let rows = number(store, "SELECT count(*) FROM meta WHERE name LIKE 'unit-%'").await;
-        assert_eq!(events, rows, "something is half done");
-    }
-}
-
-/// Runs writers on some nodes while something happens, and checks the ledger; answers how often they were turned away.
-async fn under_load(nodes: &[Store], happening: impl Future<Output = ()>) -> (Ledger, usize) {
-    let ledger = Ledger::default();
-    let writers: Vec<_> = (0..6)
-        .map(|n| tokio::spawn(ledger.clone().write(nodes[n % nodes.len()].clone(), n)))
-        .collect();
-    happening.await;
-    ledger.over.store(true, SeqCst);
-    let mut unavailable = 0;
-    for writer in writers {
-        unavailable += writer.await.unwrap();
-    }
-    assert!(ledger.count() > 0, "nothing was acknowledged");
-    (ledger, unavailable)
-}
-
-async fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "it never came: {what}");
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_killed_under_load_lose_nothing() {
     let database = Arc::new(postgres_server::database());
@@ -362,7 +267,15 @@ async fn a_server_that_hangs_is_not_waited_for() {
     let database = server.database();
     let store = node_on(&database.url()).await.unwrap();
     decide(&store, &user(0), create()).await.unwrap();
+    let mut view = store.snapshot().await.unwrap();
+    let read = "SELECT count(*) FROM stream";
+    assert_eq!(view.first(read, &[], |row| row.int(0)).await.unwrap(), Some(1));
     server.signal("STOP");
+    let given_up = view.first(read, &[], |row| row.int(0)).await;
+    assert!(
+        matches!(given_up, Err(Error::Unavailable)),
+        "who waits already is told, too"
+    );
     until("it noticed", || !store.takes_writes()).await;
     let start = Instant::now();
     for _ in 0..100 {

@@ -1,0 +1,160 @@
+//! Transactions that the server ends because others are in the way: deadlocks, serialization failures, locks that are not to be
+//! had. The commit is tried again, and its caller hears nothing but the truth.
+
+use std::{sync::Arc, time::Duration};
+
+use store::Store;
+use testkit::postgres_server::{self, Database};
+use tokio::{task::spawn_blocking, time::sleep};
+
+use crate::{
+    given::*,
+    ledger::{node_on, under_load, until},
+};
+
+async fn two_nodes(database: &Database) -> [Store; 2] {
+    [
+        node_on(&database.url()).await.unwrap(),
+        node_on(&database.url()).await.unwrap(),
+    ]
+}
+
+/// What the batches of one committer lock last is held until one waits for it, and what they lock before is wanted then. The batch
+/// finds out first, for whoever holds is more patient; it looks once only, so the other committers have to let go soon.
+const AGAINST_THE_ORDER: &str = "BEGIN; SET LOCAL deadlock_timeout = '60s';
+    SELECT id FROM committer ORDER BY id LIMIT 1 FOR UPDATE;
+    DO $$ BEGIN
+        WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()) LOOP
+            PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+        END LOOP;
+    END $$;
+    SELECT count(*) FROM (SELECT id FROM lane ORDER BY id FOR UPDATE) AS all_of_them; COMMIT;";
+
+/// Connections tell what they counted when they end, at the latest.
+async fn until_counted(database: &Database) {
+    let counted = "SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()";
+    until("a deadlock was counted", || database.sql(counted) == b"t\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_the_victim_of_a_deadlock_is_written_again() {
+    let database = Arc::new(postgres_server::database());
+    database.sql(&format!(
+        "ALTER DATABASE {} SET deadlock_timeout = '200ms'",
+        database.name()
+    ));
+    let nodes = two_nodes(&database).await;
+    let (ledger, unavailable) = under_load(&nodes, async {
+        for _ in 0..5 {
+            sleep(Duration::from_millis(50)).await;
+            let database = Arc::clone(&database);
+            spawn_blocking(move || drop(database.sql(AGAINST_THE_ORDER)))
+                .await
+                .unwrap();
+        }
+    })
+    .await;
+    assert_eq!(unavailable, 0, "it is nobody's fault");
+    ledger.check(&nodes[1]).await;
+    nodes.iter().for_each(Store::close);
+    until_counted(&database).await;
+}
+
+/// Every tenth statement or commit that writes events fails so, in turn for each reason. What `nextval` counts is not rolled back.
+fn in_the_way(at_commit: bool) -> String {
+    let trigger = if at_commit {
+        "CREATE CONSTRAINT TRIGGER now_and_then AFTER INSERT ON event DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+    } else {
+        "CREATE TRIGGER now_and_then BEFORE INSERT ON event FOR EACH STATEMENT"
+    };
+    format!(
+        "CREATE SEQUENCE times;
+         CREATE FUNCTION now_and_then() RETURNS trigger LANGUAGE plpgsql AS $$
+            DECLARE n bigint := nextval('times');
+            BEGIN
+                IF n % 10 = 0 THEN
+                    RAISE EXCEPTION 'in the way' USING ERRCODE = (ARRAY['40001', '40P01', '55P03'])[1 + n / 10 % 3];
+                END IF;
+                RETURN NEW;
+            END $$;
+         {trigger} EXECUTE FUNCTION now_and_then();"
+    )
+}
+
+/// Whatever isolation the operator made the usual one.
+async fn written_all_the_same(at_commit: bool) {
+    let database = postgres_server::database();
+    database.sql(&format!(
+        "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+        database.name()
+    ));
+    let nodes = two_nodes(&database).await;
+    database.sql(&in_the_way(at_commit));
+    let times = || {
+        let last = database.sql("SELECT last_value FROM times");
+        String::from_utf8(last).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let (ledger, unavailable) = under_load(&nodes, until("it failed often", || times() > 300)).await;
+    assert_eq!(unavailable, 0, "it is nobody's fault");
+    ledger.check(&nodes[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_that_others_are_in_the_way_of_are_tried_again() {
+    written_all_the_same(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_others_are_in_the_way_of_are_tried_again() {
+    written_all_the_same(true).await;
+}
+
+/// The head of a stream and a row beside it, each held by one who wants the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_meets_a_deadlock_is_done_once() {
+    let database = Arc::new(postgres_server::database());
+    database.sql(&format!(
+        "ALTER DATABASE {} SET deadlock_timeout = '200ms'",
+        database.name()
+    ));
+    let store = node_on(&database.url()).await.unwrap();
+    decide(&store, &user(0), create()).await.unwrap();
+    store.keep_meta("contended", b"0").await.unwrap();
+    let other = "SET deadlock_timeout = '60s'; BEGIN; SELECT 1 FROM meta WHERE name = 'contended' FOR UPDATE;
+        SET LOCAL application_name = 'holds';
+        DO $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()) LOOP
+                PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+            END LOOP;
+        END $$;
+        SELECT 1 FROM stream FOR UPDATE; COMMIT;";
+    let holder = spawn_blocking({
+        let database = Arc::clone(&database);
+        move || drop(database.sql(other))
+    });
+    let holds = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holds' AND datname = current_database()";
+    until("somebody holds the row", || database.sql(holds) == b"1\n").await;
+    let (id, instance) = (user(0), instance());
+    let unit: Result<(), Failure> = store
+        .change("test.unit", &instance, &id, NOW, |work| {
+            let id = id.clone();
+            Box::pin(async move {
+                let mut user = work.load::<domain::user::User>(&id).await?;
+                work.decide(&mut user, domain::user::Command::Deactivate)?;
+                let row = "UPDATE meta SET value = $1 WHERE name = 'contended'";
+                work.write(store::Statement::new(row, [store::Value::from(&b"1"[..])]));
+                Ok(())
+            })
+        })
+        .await;
+    unit.unwrap();
+    holder.await.unwrap();
+    assert_eq!(names(&store, &id).await, ["user_created", "user_deactivated"]);
+    assert_eq!(
+        database.sql("SELECT convert_from(value, 'UTF8') FROM meta WHERE name = 'contended'"),
+        b"1\n"
+    );
+    assert_log_is_whole(&store).await;
+    store.close();
+    until_counted(&database).await;
+}
