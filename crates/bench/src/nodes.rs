@@ -131,8 +131,8 @@ async fn figure<J: Job>(
     Ok(Figure::of(&outcome, usage, 0.0))
 }
 
-/// The rows of an add, into the tables that the store made, of an instance of its own, in one statement: two events, a factor, and
-/// a head that moves.
+/// The rows of an add, into the tables that the store made, of an instance of its own, in one statement: two events, and a row
+/// that moves on with the state of a user who has a factor.
 async fn pgbench(plan: &Plan, floor: &Database, dir: &Path) -> anyhow::Result<Figure> {
     let script = dir.join("add.sql");
     let text = format!(
@@ -140,11 +140,9 @@ async fn pgbench(plan: &Plan, floor: &Database, dir: &Path) -> anyhow::Result<Fi
          \\set n :n + 2
          \\set pos :base + :client_id * 100000000 + :n
          \\set next :pos + 1
-         WITH moved AS (UPDATE stream SET seq = seq + 2, last_pos = CAST(:pos AS BIGINT), changed_at = 1
-             WHERE instance = 'pgbench' AND kind = 'user' AND id = CAST(CAST(:user AS BIGINT) AS TEXT)),
-         factor AS (INSERT INTO otp_factor (instance, user_id, id, channel, destination, code, stale_at, added_at)
-             VALUES ('pgbench', CAST(CAST(:user AS BIGINT) AS TEXT), CAST(CAST(:pos AS BIGINT) AS TEXT), 'sms',
-                 '+41790000000', repeat('c', 130), 1, 1))
+         WITH moved AS (UPDATE stream SET seq = seq + 2, last_pos = CAST(:pos AS BIGINT), changed_at = 1,
+                 due_at = CAST(:pos AS BIGINT), state = CAST(repeat('s', 150) AS BYTEA)
+             WHERE instance = 'pgbench' AND kind = 'user' AND id = CAST(CAST(:user AS BIGINT) AS TEXT))
          INSERT INTO event (pos, instance, kind, stream, seq, prev, name, at, editor, body) VALUES
              (CAST(:pos AS BIGINT), 'pgbench', 'user', CAST(CAST(:user AS BIGINT) AS TEXT), 2, 1, 'otp_added', 1,
                  '289201938475610002', repeat('b', 110)),
@@ -153,8 +151,8 @@ async fn pgbench(plan: &Plan, floor: &Database, dir: &Path) -> anyhow::Result<Fi
         last = plan.users - 1,
     );
     std::fs::write(&script, text)?;
-    let heads = "INSERT INTO stream SELECT 'pgbench', kind, id, seq, last_pos, created_at, changed_at, parts, first_pos FROM stream
-        WHERE instance <> 'pgbench' ON CONFLICT DO NOTHING";
+    let heads = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state)
+        SELECT 'pgbench', kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state FROM stream WHERE instance <> 'pgbench' ON CONFLICT DO NOTHING";
     floor.sql(heads);
     let base = floor.sql("SELECT greatest(max(pos), 4000000000000000000) + 1000000000 FROM event");
     let base = String::from_utf8(base)?;

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     change::Work,
-    commit::{Statement, Value},
+    commit::{Statement, Value, json},
     db::{Snapshot, Store},
     error::{Error, Result},
 };
@@ -115,7 +115,7 @@ pub async fn sends(snapshot: &mut Snapshot, instance: &InstanceId, subject: &[u8
 /// The guard that keeps a history: it touches no row if somebody else sent to the subject meanwhile.
 pub fn keep_sends(instance: &InstanceId, subject: &[u8], read: &Sends, history: &SendHistory) -> Statement {
     let times: Vec<i64> = history.0.iter().map(|t| t.0).collect();
-    let times = serde_json::to_string(&times).unwrap_or_default();
+    let times = json(&times);
     let last = history.0.last().copied().unwrap_or_default();
     let key: [Value; 2] = [instance.shared().into(), subject.into()];
     let [instance, subject] = key;

@@ -7,7 +7,7 @@ use domain::base::{Aggregate, Forgettable, InstanceId, Timestamp, UserId};
 
 use crate::{
     budget::CountedSends,
-    commit::{NewEvent, Outcome, Statement, StreamWrite, TextChange, WriteSet},
+    commit::{NewEvent, Outcome, Statement, StreamWrite, TextChange, WriteSet, json},
     db::{Snapshot, Store},
     error::{Error, Result},
 };
@@ -23,7 +23,7 @@ pub struct Head {
     pub changed: Timestamp,
 }
 
-/// An aggregate that the store keeps a state row of.
+/// An aggregate that the store keeps the state of, in rows of its own or whole in its stream's row.
 pub trait Stored: Aggregate + Clone {
     /// Its id.
     type Id: AsRef<str> + Clone + Send + Sync;
@@ -50,10 +50,15 @@ pub trait Stored: Aggregate + Clone {
         Vec::new()
     }
 
-    /// Which tables beside the state row hold rows of this state: one bit for each. It is kept in the stream's head, so
-    /// that [`Self::load`] asks only those.
-    fn parts(&self) -> i64 {
-        0
+    /// All of it in bytes, for an aggregate that is kept whole in its stream's row; nothing is also what such an aggregate
+    /// leaves behind.
+    fn state(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// When something of it ends by itself, so that somebody has to look.
+    fn due(&self) -> Option<Timestamp> {
+        None
     }
 
     /// What is different in the texts that searches look into by their parts, between the state `before` the unit of work
@@ -71,13 +76,6 @@ pub trait Stored: Aggregate + Clone {
     /// Whether these events ask for all personal values of the stream to be erased.
     fn forgets(_events: &[Self::Event]) -> bool {
         false
-    }
-
-    /// The state with every list whose order means nothing in one order, so that a state that was read and one that was
-    /// folded from the log can be compared.
-    #[must_use]
-    fn in_order(self) -> Self {
-        self
     }
 }
 
@@ -145,7 +143,8 @@ impl Work<'_> {
             editor: self.editor.into(),
             forget: false,
             standing: false,
-            parts: state.parts(),
+            state: None,
+            due: None,
             texts: Vec::new(),
         });
         Ok(Stream {
@@ -199,13 +198,13 @@ impl Work<'_> {
             stream.state.evolve(event, self.now);
             target.events.push(NewEvent {
                 name: event.name(),
-                body: encode(event),
+                body: json(event),
                 personal: event.personal(),
             });
         }
         target.forget |= A::forgets(events);
         target.standing |= A::changes_standing(events);
-        target.parts = stream.state.parts();
+        (target.state, target.due) = (stream.state.state(), stream.state.due());
         if let Some(texts) = stream.state.texts_changed(loaded, events) {
             target.texts = texts;
         }
@@ -246,11 +245,6 @@ impl Work<'_> {
             rows: self.rows,
         }
     }
-}
-
-/// Events of ours always have a JSON form; should one not, the text says so and the next read reports it as corrupt.
-fn encode<E: serde::Serialize>(event: &E) -> String {
-    serde_json::to_string(event).unwrap_or_else(|error| format!("unwritable: {error}"))
 }
 
 /// How often one use case may lose against others before its caller is told to try later.

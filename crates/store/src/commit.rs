@@ -77,6 +77,11 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+/// Values of ours always have a JSON form; should one not, the text says so and the next read reports it as corrupt.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| format!("unwritable: {error}"))
+}
+
 /// One SQL statement of the waist: `$1`, `$2`, .. in the order of their first appearance, and plain values.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -130,8 +135,10 @@ pub struct StreamWrite {
     pub forget: bool,
     /// Whether tokens of this user, for it is one, are worth something else from now on.
     pub standing: bool,
-    /// Which further tables hold rows of the stream, after these events.
-    pub parts: i64,
+    /// The state after these events, where the stream's row holds it.
+    pub state: Option<Vec<u8>>,
+    /// When something of it ends by itself.
+    pub due: Option<Timestamp>,
     /// What changes of the texts that searches look into.
     pub texts: Vec<TextChange>,
 }

@@ -1,7 +1,7 @@
 //! Reading the log: the history of a stream, and the proof that the read models say what the log says.
 
 use domain::{
-    base::{Forgettable, InstanceId, Timestamp},
+    base::{Forgettable, InstanceId, Timestamp, UserId},
     idp::Idp,
     idp_intent::IdpIntent,
     instance::Instance,
@@ -12,8 +12,11 @@ use domain::{
 
 use crate::{
     change::{Head, Stored},
-    db::{Param, Snapshot, Store},
+    commit::{Statement, Value},
+    db::{Param, Row, Snapshot, Store},
     error::{Error, Result},
+    meta,
+    read::user_beside,
 };
 
 /// An event as it stands in the log.
@@ -79,7 +82,10 @@ pub async fn rebuild_matches(store: &Store) -> Result<Vec<String>> {
     let mut differing = Vec::new();
     for (instance, kind, id) in streams {
         let same = match kind.as_str() {
-            <User as domain::base::Aggregate>::KIND => same::<User>(&mut snapshot, &instance, &id).await?,
+            <User as domain::base::Aggregate>::KIND => {
+                same::<User>(&mut snapshot, &instance, &id).await?
+                    && beside(&mut snapshot, &instance, &UserId::from_trusted(&id)).await?
+            }
             <UserSchema as domain::base::Aggregate>::KIND => {
                 same::<UserSchema>(&mut snapshot, &instance, &id).await?
             }
@@ -104,14 +110,90 @@ async fn same<A: Stored + PartialEq>(snapshot: &mut Snapshot, instance: &Instanc
 where
     A::Id: for<'a> From<&'a str>,
 {
-    let mut folded = A::default();
+    let folded = fold::<A>(snapshot, instance, id).await?;
+    Ok(folded == A::load(snapshot, instance, &A::Id::from(id)).await?)
+}
+
+async fn beside(snapshot: &mut Snapshot, instance: &InstanceId, id: &UserId) -> Result<bool> {
+    let (head, user) = User::load(snapshot, instance, id).await?;
+    user_beside::matches(snapshot, (instance, id), &head, &user).await
+}
+
+/// What a stream's history leads to.
+async fn fold<A: Stored>(snapshot: &mut Snapshot, instance: &InstanceId, id: &str) -> Result<(Head, A)> {
+    let mut state = A::default();
     let mut head = Head::default();
     for logged in snapshot.history::<A>(instance, id).await? {
-        folded.evolve(&logged.event, logged.at);
+        state.evolve(&logged.event, logged.at);
         head.created = if head.seq == 0 { logged.at } else { head.created };
         head.seq = logged.seq;
         head.changed = logged.at;
     }
-    let (stored_head, stored) = A::load(snapshot, instance, &A::Id::from(id)).await?;
-    Ok(head == stored_head && folded.in_order() == stored.in_order())
+    Ok((head, state))
+}
+
+/// Streams whose states are written in one commit.
+const FOLDED_TOGETHER: i64 = 500;
+
+/// Writes the states of all users as the log says, if a migration asked for it; whoever is interrupted begins anew.
+pub(crate) async fn fold_missing_states(store: &Store) -> Result<()> {
+    let nobody = &InstanceId::from_trusted("-");
+    let mut behind = (String::new(), String::new());
+    if meta::read(&mut store.glance().await?, STATES_TO_FOLD)
+        .await?
+        .is_none()
+    {
+        return Ok(());
+    }
+    tracing::info!("folding the states of users from the log, once after this update");
+    loop {
+        let mut snapshot = store.snapshot().await?;
+        let next = users_behind(&mut snapshot, &behind).await?;
+        let Some(last) = next.last().cloned() else { break };
+        let mut rows = Vec::with_capacity(next.len());
+        for (instance, id) in &next {
+            let (head, user) = fold::<User>(&mut snapshot, &InstanceId::from_trusted(instance), id).await?;
+            rows.push(state_row(instance, id, &head, &user));
+        }
+        drop(snapshot);
+        store.write("log.fold", nobody, Vec::new(), rows).await?;
+        behind = last;
+    }
+    let done = Statement::new("DELETE FROM meta WHERE name = $1", [STATES_TO_FOLD.into()]);
+    store
+        .write("log.fold", nobody, Vec::new(), vec![done])
+        .await
+        .map(drop)
+}
+
+/// Left behind by a migration after which the states are to be folded.
+const STATES_TO_FOLD: &str = "states to fold";
+
+async fn users_behind(
+    snapshot: &mut Snapshot,
+    (instance, id): &(String, String),
+) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT instance, id FROM stream WHERE kind = 'user' AND (instance, id) > ($1, $2)
+               ORDER BY instance, id LIMIT $3";
+    let params = [
+        Param::from(instance.as_str()),
+        id.as_str().into(),
+        FOLDED_TOGETHER.into(),
+    ];
+    let each = |row: &Row<'_>| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
+    snapshot.all(sql, &params, each).await
+}
+
+/// Nothing for a stream that moved on meanwhile: whoever moved it wrote its state.
+fn state_row(instance: &str, id: &str, head: &Head, user: &User) -> Statement {
+    Statement::new(
+        "UPDATE stream SET due_at = $1, state = $2 WHERE instance = $3 AND kind = 'user' AND id = $4 AND seq = $5",
+        [
+            user.due().into(),
+            user.state().map_or(Value::Null, Value::Blob),
+            instance.into(),
+            id.into(),
+            head.seq.into(),
+        ],
+    )
 }

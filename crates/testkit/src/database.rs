@@ -88,6 +88,31 @@ impl Database {
         self.store = Store::open(&self.place.options()).await.unwrap();
     }
 
+    /// Runs SQL past the store, beside the tasks of the test: what the store left under way can end meanwhile.
+    pub async fn run(&self, sql: &'static str) {
+        let place = match &self.place {
+            Place::Sqlite(directory) => Ok(file_in(directory)),
+            Place::Postgres(database) => Err((database.server(), database.name().to_owned())),
+        };
+        let run = move || match place {
+            Ok(file) => rusqlite::Connection::open(file)
+                .unwrap()
+                .execute_batch(sql)
+                .unwrap(),
+            Err((server, name)) => drop(server.sql(&name, sql)),
+        };
+        tokio::task::spawn_blocking(run).await.unwrap();
+    }
+
+    /// The same as [`Self::run`] with a text for each kind of database.
+    pub async fn run_either(&self, sqlite: &'static str, postgres: &'static str) {
+        let sql = match &self.place {
+            Place::Sqlite(_) => sqlite,
+            Place::Postgres(_) => postgres,
+        };
+        self.run(sql).await;
+    }
+
     /// Every byte that is kept: of SQLite the files as they lie on the disk, of a server what its tables hold.
     pub fn raw_bytes(&self) -> Vec<u8> {
         match &self.place {

@@ -421,7 +421,7 @@ async fn neither_password_nor_hash_can_be_read_in_the_files_and_both_go_with_the
     assert!(holds(sealed.as_str()) && holds("password_set"));
     assert!(!format!("{sealed:?}").contains(sealed.as_str()));
     user::delete(&ctx, &owner, &target).await.unwrap();
-    let left = "SELECT (SELECT count(*) FROM user_password WHERE user_id = $1)";
+    let left = "SELECT count(*) FROM stream WHERE kind = 'user' AND id = $1 AND state IS NOT NULL";
     let mut snapshot = ctx.store.snapshot().await.unwrap();
     let left = snapshot
         .first(left, &[me.user.as_str().into()], |row| row.int(0))
@@ -443,7 +443,8 @@ async fn a_hash_opens_for_its_own_user_alone() {
     let ctx = TestCtx::new().await;
     let (me, _) = with_password(&ctx).await;
     let (other, _) = with_password(&ctx).await;
-    let moved = "UPDATE user_password SET hash = (SELECT hash FROM user_password WHERE user_id = $1) WHERE user_id = $2";
+    let moved = "UPDATE stream SET state = (SELECT s.state FROM stream s WHERE s.kind = 'user' AND s.id = $1)
+                 WHERE kind = 'user' AND id = $2";
     let swap = Statement::new(moved, [me.user.as_str().into(), other.user.as_str().into()]);
     let written = ctx
         .store

@@ -217,13 +217,14 @@ async fn a_secret_opens_in_its_own_row_only() {
     let ctx = TestCtx::new().await;
     let owner = ctx.owner().await;
     let (one, two) = (somebody(&ctx, &owner).await, somebody(&ctx, &owner).await);
-    let (mine, theirs) = (start(&ctx, &owner, &one).await, start(&ctx, &owner, &two).await);
-    let sql =
-        "UPDATE totp_factor SET secret = (SELECT t.secret FROM totp_factor t WHERE t.id = $1) WHERE id = $2";
-    let params = [mine.factor.as_str().into(), theirs.factor.as_str().into()];
+    let mine = start(&ctx, &owner, &one).await;
+    start(&ctx, &owner, &two).await;
+    let sql = "UPDATE stream SET state = (SELECT s.state FROM stream s WHERE s.kind = 'user' AND s.id = $1)
+               WHERE kind = 'user' AND id = $2";
+    let params = [one.user.as_str().into(), two.user.as_str().into()];
     tamper(&ctx, sql, params.into()).await;
     let code = shown(&ctx, &mine, Span(0));
-    let answer = enter(&ctx, &owner, &two, &theirs, &code).await;
+    let answer = enter(&ctx, &owner, &two, &mine, &code).await;
     assert!(
         matches!(answer, Err(Error::Store(StoreError::Corrupt { .. }))),
         "{answer:?}"

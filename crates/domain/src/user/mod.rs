@@ -24,7 +24,7 @@ pub use contact::Contact;
 pub use email::{EmailAddress, EmailAddressError};
 pub use event::Event;
 pub use idp_link::{ExternalUser, ExternalUserError, IdpLink};
-pub use otp::{OtpBinding, OtpFactor, OtpProof, STALE_AFTER as OTP_STALE_AFTER};
+pub use otp::{OtpBinding, OtpFactor, OtpProof};
 pub use password::{NewPassword, Password, PasswordAttempt, PasswordMeans, PasswordProof, PasswordReset};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
@@ -481,6 +481,16 @@ impl Aggregate for User {
 
     fn evolve(&mut self, event: &Event, at: Timestamp) {
         state::evolve(self, event, at);
+    }
+}
+
+impl Person {
+    /// From when on [`Command::ForgetStale`] removes something; nothing while no registration waits.
+    pub fn due(&self) -> Option<Timestamp> {
+        let ends = otp::ends(self)
+            .chain(totp::ends(self))
+            .chain(webauthn::ends(self));
+        ends.min()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 pub(super) const MOST_PER_CHANNEL: usize = 10;
 
 /// A pending registration is kept this long after its code expired.
-pub const STALE_AFTER: Span = Span::hours(24);
+const STALE_AFTER: Span = Span::hours(24);
 
 /// An OTP factor.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,10 +133,25 @@ pub(super) fn remove_bound(person: &Person, channel: Channel) -> UserDecision {
     }
 }
 
+/// When a registration that waits is forgotten.
+fn end(factor: &OtpFactor) -> Option<Timestamp> {
+    match &factor.proof {
+        OtpProof::Pending(code) => Some(code.expires + STALE_AFTER),
+        OtpProof::Verified => None,
+    }
+}
+
+/// When the registrations that wait are forgotten.
+pub(super) fn ends(person: &Person) -> impl Iterator<Item = Timestamp> {
+    person.otps.iter().filter_map(end)
+}
+
 /// Registrations whose code expired long ago.
 pub(super) fn stale(person: &Person, now: Timestamp) -> Vec<Event> {
-    let stale = |f: &&OtpFactor| matches!(&f.proof, OtpProof::Pending(c) if now - c.expires >= STALE_AFTER);
-    let gone = person.otps.iter().filter(stale);
+    let gone = person
+        .otps
+        .iter()
+        .filter(|f| end(f).is_some_and(|end| now >= end));
     gone.map(|f| Event::OtpRemoved {
         id: f.id.clone(),
         channel: f.channel,

@@ -89,8 +89,20 @@ impl TotpAttempt {
     }
 }
 
+fn end(factor: &TotpFactor) -> Option<Timestamp> {
+    match factor.proof {
+        TotpProof::Pending { expires } => Some(expires),
+        TotpProof::Verified { .. } => None,
+    }
+}
+
 fn is_over(factor: &TotpFactor, now: Timestamp) -> bool {
-    matches!(factor.proof, TotpProof::Pending { expires } if now >= expires)
+    end(factor).is_some_and(|end| now >= end)
+}
+
+/// When the registrations that wait are over.
+pub(super) fn ends(person: &Person) -> impl Iterator<Item = Timestamp> {
+    person.totps.iter().filter_map(end)
 }
 
 /// Registrations whose time is over.

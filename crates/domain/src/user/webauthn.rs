@@ -243,6 +243,16 @@ impl Person {
     }
 }
 
+/// When the registrations and the link that wait are over.
+pub(super) fn ends(person: &Person) -> impl Iterator<Item = Timestamp> {
+    let link = person.webauthn_link.iter().map(|link| link.code.expires);
+    person
+        .webauthns
+        .iter()
+        .filter_map(WebauthnFactor::expires)
+        .chain(link)
+}
+
 /// Registrations and links whose time is over.
 pub(super) fn stale(person: &Person, now: Timestamp) -> Vec<Event> {
     let over = person.webauthns.iter().filter(|f| f.is_over(now));

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     features::KnownFeatures,
     holders::Holders,
+    log::fold_missing_states,
     outbox,
 };
 
@@ -188,9 +189,15 @@ impl Row<'_> {
 
     /// Bytes.
     pub fn blob(&self, column: usize) -> Result<&[u8]> {
+        self.opt_blob(column)?
+            .ok_or_else(|| Error::corrupt("a blob column", "it is NULL"))
+    }
+
+    /// Bytes or NULL.
+    pub fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>> {
         match &self.0 {
-            Cells::Sqlite(row) => row.blob(column),
-            Cells::Postgres(row) => row.blob(column),
+            Cells::Sqlite(row) => row.opt_blob(column),
+            Cells::Postgres(row) => row.opt_blob(column),
         }
     }
 }
@@ -271,13 +278,15 @@ impl Store {
             }
         };
         let turnstiles = (0..256).map(|_| Semaphore::new(1)).collect();
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 database,
                 hearers,
                 turnstiles,
             }),
-        })
+        };
+        fold_missing_states(&store).await?;
+        Ok(store)
     }
 
     /// Takes a view to read from.

@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     change::{Head, Stored},
-    commit::{Statement, Value},
+    commit::{Statement, Value, json},
     db::{Param, Row, Snapshot},
     error::{Error, Result},
     query::{Filter, Page, Query, TextColumn, TextMatch},
@@ -72,10 +72,6 @@ fn row([instance, id]: [Value; 2], head: &Head, provider: &Provider) -> Statemen
             head.created.into(),
         ],
     )
-}
-
-fn json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A provider of a list.

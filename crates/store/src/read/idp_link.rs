@@ -1,56 +1,27 @@
 //! The links of users to accounts at identity providers, each a unique value of its provider.
 
 use domain::{
-    base::{FactorId, IdpId, InstanceId, Timestamp, UserId},
-    user::{ExternalUser, IdpLink},
+    base::{FactorId, IdpId, InstanceId, UserId},
+    user::IdpLink,
 };
 
 use crate::{
     commit::{Statement, Value},
-    db::{Row, Snapshot},
+    db::Snapshot,
     error::Result,
     query::Query,
 };
 
-/// The links of a user, oldest first.
-pub(super) async fn of_user(
-    snapshot: &mut Snapshot,
-    instance: &InstanceId,
-    user: &UserId,
-) -> Result<Vec<IdpLink>> {
-    let sql = "SELECT id, idp, external_id, external_name, added_at FROM idp_link
-               WHERE instance = $1 AND user_id = $2 ORDER BY added_at, id";
-    snapshot
-        .all(sql, &[instance.as_str().into(), user.as_str().into()], link)
-        .await
-}
-
-/// The columns of [`link`], and whose it is.
-pub(super) const OF_MANY: &str =
-    "SELECT id, idp, external_id, external_name, added_at, user_id FROM idp_link WHERE instance = ";
-
-pub(super) fn link(row: &Row<'_>) -> Result<IdpLink> {
-    Ok(IdpLink {
-        id: FactorId::from_trusted(row.text(0)?),
-        idp: IdpId::from_trusted(row.text(1)?),
-        user: ExternalUser::from_trusted(row.text(2)?, row.text(3)?),
-        added: Timestamp(row.int(4)?),
-    })
-}
-
 /// Links an account to a user: a guard, for it fails when the account is linked already.
 pub(super) fn claim([instance, user]: [Value; 2], link: &IdpLink) -> Statement {
     Statement::new(
-        "INSERT INTO idp_link (instance, user_id, id, idp, external_id, external_name, added_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO idp_link (instance, user_id, id, idp, external_id) VALUES ($1, $2, $3, $4, $5)",
         [
             instance,
             user,
             link.id.shared().into(),
             link.idp.shared().into(),
             link.user.id().into(),
-            link.user.name().into(),
-            link.added.into(),
         ],
     )
 }

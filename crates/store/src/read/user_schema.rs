@@ -9,7 +9,7 @@ use domain::{
 
 use crate::{
     change::{Head, Stored},
-    commit::{Statement, Value},
+    commit::{Statement, Value, json},
     db::{Param, Row, Snapshot},
     error::{Error, Result},
     query::{Filter, Page, Query, TextColumn, TextMatch},
@@ -65,7 +65,7 @@ fn row([instance, id]: [Value; 2], head: &Head, content: &Content) -> Statement 
             id,
             content.type_name.as_str().into(),
             content.type_name.key().into(),
-            serde_json::to_string(&content.schema).unwrap_or_default().into(),
+            json(&content.schema).into(),
             names.join(" ").into(),
             content.active.into(),
             i64::from(content.revision).into(),

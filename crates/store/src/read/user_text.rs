@@ -12,7 +12,7 @@ use domain::{
 };
 
 use crate::{
-    commit::{Statement, TextChange, TextField, Value},
+    commit::{Statement, TextChange, TextField, Value, json},
     db::{Dialect, Snapshot},
     error::Result,
 };
@@ -129,7 +129,7 @@ pub(super) async fn candidates(
         MOST_CANDIDATES.into(),
         instance.shared().into(),
         (MOST_CANDIDATES + 1).into(),
-        super::user::json(&asked).into(),
+        json(&asked).into(),
     ];
     let found = snapshot
         .all_built(CANDIDATES, &params, |row| {

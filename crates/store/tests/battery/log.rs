@@ -10,14 +10,14 @@ use std::{
 
 use domain::{
     access::{Role, Scope},
-    base::{CodeId, FactorId, IdpId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
+    base::{Aggregate, CodeId, FactorId, IdpId, OrgId, Personal, Span, Timestamp, TokenId, UserId, UsernameId},
     code::{Digest, GuessBudget},
     user::{
         Challenge, Channel, Command, Credential, Destination, EmailAddress, Event, ExternalUser, FactorName, LinkAttempt,
         NameScope, NamedCredential, NewPassword, NewWebauthn, PasswordAttempt, PasswordProof, Proof, PublicKey, SealedSecret, TotpAttempt, User, Username,
     },
 };
-use store::{Param, Statement, Store, read};
+use store::{Param, Statement, Store, Stored, read};
 use testkit::SeededEntropy;
 
 use super::backend;
@@ -330,6 +330,62 @@ async fn tokens_of(store: &Store, id: &UserId) -> Vec<TokenId> {
     tokens
 }
 
+/// Walks at random among twelve users.
+async fn walk(store: &Store, seed: u64) {
+    let dice = SeededEntropy::new(seed);
+    for n in 0..150 {
+        let id = user(dice.below(12));
+        let number = usize::try_from(seed).unwrap() * 1000 + n;
+        let command = some_command(&dice, number, &load(store, &id).await.1);
+        let later = NOW + Span::seconds(i64::try_from(n).unwrap());
+        let done = decide_at(store, &id, command, later).await;
+        let sound = matches!(done, Ok(_) | Err(Failure::Refused(_)));
+        assert!(sound, "seed {seed}, step {n}: {done:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_states_of_users_follow_from_the_log_when_an_older_shape_is_migrated() {
+    let mut database = backend().await;
+    let gone = users(&database.store, 510).await;
+    decide(&database.store, &gone[509], Command::Delete).await.unwrap();
+    for seed in [100, 101, 102] {
+        walk(&database.store, seed).await;
+    }
+    let before = load(&database.store, &user(3)).await;
+    database.store.close();
+    forget_states(&database).await;
+    database.reopen().await;
+    let store = &database.store;
+    assert_eq!(number(store, "SELECT count(*) FROM meta WHERE name = 'states to fold'").await, 0);
+    assert_eq!(load(store, &user(3)).await, before);
+    walk(store, 103).await;
+    assert_log_is_whole(store).await;
+}
+
+#[tokio::test]
+async fn a_row_beside_a_state_that_does_not_say_the_same_is_found() {
+    let database = backend().await;
+    let store = &database.store;
+    let id = &users(store, 1).await[0];
+    let (name, scope) = (Username::from_trusted("Ada"), NameScope::Instance);
+    decide(store, id, Command::AddUsername { id: UsernameId::from_trusted("name"), name, scope }).await.unwrap();
+    let (scope, roles) = (Scope::Instance, vec![Role::OrgOwner]);
+    decide(store, id, Command::SetRoles { scope, roles }).await.unwrap();
+    assert_log_is_whole(store).await;
+    for (broken, whole) in [
+        ("UPDATE users SET phone = '+41790000000'", "UPDATE users SET phone = NULL"),
+        ("UPDATE username SET canonical = 'eve'", "UPDATE username SET canonical = 'ada'"),
+        ("UPDATE membership SET roles = 'IAM_OWNER'", "UPDATE membership SET roles = 'ORG_OWNER'"),
+        ("UPDATE stream SET due_at = 1", "UPDATE stream SET due_at = NULL"),
+    ] {
+        database.run(broken).await;
+        assert_eq!(store::rebuild_matches(store).await.unwrap(), [format!("user/{id}")], "{broken}");
+        database.run(whole).await;
+        assert_log_is_whole(store).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_hundreds_of_random_commands_every_row_is_what_the_log_says() {
     let database = backend().await;
@@ -337,17 +393,7 @@ async fn after_hundreds_of_random_commands_every_row_is_what_the_log_says() {
         .map(|seed| {
             let store = database.store.clone();
             tokio::spawn(async move {
-                let dice = SeededEntropy::new(seed);
-                for n in 0..150 {
-                    let id = user(dice.below(12));
-                    let number = usize::try_from(seed).unwrap() * 1000 + n;
-                    let command = some_command(&dice, number, &load(&store, &id).await.1);
-                    let later = NOW + Span::seconds(i64::try_from(n).unwrap());
-                    match decide_at(&store, &id, command, later).await {
-                        Ok(_) | Err(Failure::Refused(_)) => {}
-                        Err(other) => panic!("seed {seed}, step {n}: {other:?}"),
-                    }
-                }
+                walk(&store, seed).await;
             })
         })
         .collect();
@@ -367,5 +413,17 @@ async fn after_hundreds_of_random_commands_every_row_is_what_the_log_says() {
             .collect();
         listed.sort();
         assert_eq!(listed, tokens_of(store, &id).await, "tokens of {id}");
+        assert_due(&load(store, &id).await.1);
     }
+}
+
+/// What is due at some time is forgotten then, and nothing before.
+fn assert_due(user: &User) {
+    let forgotten_at = |at| user.decide(Command::ForgetStale, at).events.len();
+    let Some(due) = user.due() else {
+        assert_eq!(forgotten_at(Timestamp(i64::MAX)), 0);
+        return;
+    };
+    assert_eq!(forgotten_at(Timestamp(due.0 - 1)), 0);
+    assert!(forgotten_at(due) > 0);
 }

@@ -176,15 +176,15 @@ async fn a_unit_of_work_that_failed_or_changed_nothing_leaves_the_index_alone() 
 }
 
 /// The database as the last version without the index left it.
-fn forget_index(path: &std::path::Path) {
-    let connection = Connection::open(path).unwrap();
-    connection
-        .execute_batch(
+async fn forget_index(database: &testkit::database::Database) {
+    forget_states(database).await;
+    database
+        .run(
             "ALTER TABLE instance DROP COLUMN user_schema;
-             DROP TABLE user_trigram; ALTER TABLE stream DROP COLUMN first_pos;
-             PRAGMA user_version = 13;",
+         DROP TABLE user_trigram; ALTER TABLE stream DROP COLUMN first_pos;
+         PRAGMA user_version = 13;",
         )
-        .unwrap();
+        .await;
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn data_of_an_older_version_are_indexed_when_it_is_migrated() {
     }
     let before = check(&database);
     database.store.close();
-    forget_index(&database.path());
+    forget_index(&database).await;
     database.reopen().await;
     assert_eq!(check(&database), before);
     for n in 300..500 {

@@ -396,12 +396,12 @@ const LOG: &str = "WITH taken AS (UPDATE lane SET pos = pos + $1 WHERE id = $2 R
     kept_apart AS (INSERT INTO personal (pos, body)
         SELECT t.base + e.place, e.personal FROM e CROSS JOIN taken t WHERE e.personal IS NOT NULL),
     s AS (SELECT * FROM unnest($14::text[], $15::text[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[],
-            $20::bigint[], $21::bigint[], $22::bigint[])
-        AS s (instance, kind, id, seen, seq, first, last, at, parts)),
-    begun AS (INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts, first_pos)
-        SELECT s.instance, s.kind, s.id, s.seq, t.base + s.last, s.at, s.at, s.parts, t.base + s.first
+            $20::bigint[], $21::bigint[], $22::bigint[], $23::bytea[])
+        AS s (instance, kind, id, seen, seq, first, last, at, due, state)),
+    begun AS (INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state)
+        SELECT s.instance, s.kind, s.id, s.seq, t.base + s.last, s.at, s.at, t.base + s.first, s.due, s.state
         FROM s CROSS JOIN taken t WHERE s.seen = 0)
-    UPDATE stream SET seq = s.seq, last_pos = t.base + s.last, changed_at = s.at, parts = s.parts
+    UPDATE stream SET seq = s.seq, last_pos = t.base + s.last, changed_at = s.at, due_at = s.due, state = s.state
     FROM s CROSS JOIN taken t
     WHERE s.seen > 0 AND stream.instance = s.instance AND stream.kind = s.kind AND stream.id = s.id";
 
@@ -430,7 +430,8 @@ struct Log<'a> {
     firsts: Vec<i64>,
     lasts: Vec<i64>,
     head_times: Vec<i64>,
-    parts: Vec<i64>,
+    dues: Vec<Option<i64>>,
+    states: Vec<Option<&'a [u8]>>,
 }
 
 impl<'a> Log<'a> {
@@ -475,7 +476,8 @@ impl<'a> Log<'a> {
         self.firsts.push(first);
         self.lasts.push(self.events());
         self.head_times.push(stream.at.0);
-        self.parts.push(stream.parts);
+        self.dues.push(stream.due.map(|due| due.0));
+        self.states.push(stream.state.as_deref());
     }
 
     fn bound<'b>(&'b self, lane: &'b [Param<'b>; 2]) -> Vec<Bound<'b>> {
@@ -498,10 +500,11 @@ impl<'a> Log<'a> {
             &self.firsts,
             &self.lasts,
             &self.head_times,
-            &self.parts,
         ] {
             all.push((column, numbers.clone()));
         }
+        all.push((&self.dues, numbers));
+        all.push((&self.states, Type::BYTEA_ARRAY));
         all
     }
 }

@@ -21,10 +21,16 @@ struct Step {
     bearable_to: i64,
 }
 
-const STEPS: &[Step] = &[Step {
-    sql: include_str!("../../../migrations/postgres/0001_start.sql"),
-    bearable_to: 1,
-}];
+const STEPS: &[Step] = &[
+    Step {
+        sql: include_str!("../../../migrations/postgres/0001_start.sql"),
+        bearable_to: 1,
+    },
+    Step {
+        sql: include_str!("../../../migrations/postgres/0002_user_state.sql"),
+        bearable_to: 2,
+    },
+];
 
 const VERSION: &str = "SELECT version, bearable_to FROM merlon_schema WHERE id = 1";
 const LAY: &str = "CREATE TABLE IF NOT EXISTS merlon_schema (id BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL, bearable_to BIGINT NOT NULL);

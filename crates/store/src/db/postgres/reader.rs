@@ -221,11 +221,6 @@ impl<'a> PostgresRow<'a> {
         text.map_err(|_| Error::corrupt("a text column", "it is no text"))
     }
 
-    pub(in crate::db) fn blob(&self, column: usize) -> Result<&'a [u8]> {
-        self.opt_blob(column)?
-            .ok_or_else(|| Error::corrupt("a blob column", "it is NULL"))
-    }
-
     pub(in crate::db) fn opt_blob(&self, column: usize) -> Result<Option<&'a [u8]>> {
         let bytes = self.0.try_get(column);
         bytes.map_err(|_| Error::corrupt("a blob column", "it is no blob"))

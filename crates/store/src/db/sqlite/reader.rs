@@ -250,9 +250,9 @@ impl SqliteRow<'_> {
         }
     }
 
-    pub(in crate::db) fn blob(&self, column: usize) -> Result<&[u8]> {
+    pub(in crate::db) fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>> {
         self.value(column)?
-            .as_blob()
+            .as_blob_or_null()
             .map_err(|e| Error::corrupt("a blob column", e))
     }
 }

@@ -102,11 +102,12 @@ struct Desk {
     failed_sync: Arc<AtomicBool>,
 }
 
-/// Where the history of a stream begins and ends in the log; 0 where there is none yet.
+/// Where the history of a stream begins and ends in the log, and the number of its row; 0 where there is none yet.
 #[derive(Clone, Copy, Default)]
 struct Ends {
     first: i64,
     last: i64,
+    row: i64,
 }
 
 fn is_io_failure(error: &Error) -> bool {
@@ -262,15 +263,20 @@ impl Desk {
     /// Number of the stream's last event, and where its history begins and ends.
     fn head(&self, set: &WriteSet, stream: &StreamWrite) -> Result<(i64, Ends)> {
         let doing = || Error::while_doing("reading a stream's head");
-        let sql = "SELECT seq, first_pos, last_pos FROM stream WHERE instance = $1 AND kind = $2 AND id = $3";
+        let sql = "SELECT seq, first_pos, last_pos, rowid FROM stream WHERE instance = $1 AND kind = $2 AND id = $3";
         let mut statement = self.connection.prepare_cached(sql).map_err(doing())?;
         let mut rows = statement
             .query((set.instance.as_str(), stream.kind, &*stream.id))
             .map_err(doing())?;
         match rows.next().map_err(doing())? {
             Some(row) => {
-                let (first, last) = (row.get(1).map_err(doing())?, row.get(2).map_err(doing())?);
-                Ok((row.get(0).map_err(doing())?, Ends { first, last }))
+                let number = |column| row.get::<_, i64>(column).map_err(doing());
+                let ends = Ends {
+                    first: number(1)?,
+                    last: number(2)?,
+                    row: number(3)?,
+                };
+                Ok((number(0)?, ends))
             }
             None => Ok((0, Ends::default())),
         }
@@ -288,12 +294,10 @@ impl Desk {
         Ok(())
     }
 
-    fn append(&mut self, set: &WriteSet, stream: &StreamWrite, ends: Ends) -> Result<()> {
-        let first = if ends.first == 0 {
-            self.last_pos + 1
-        } else {
-            ends.first
-        };
+    fn append(&mut self, set: &WriteSet, stream: &StreamWrite, mut ends: Ends) -> Result<()> {
+        if ends.first == 0 {
+            ends.first = self.last_pos + 1;
+        }
         let mut prev = ends.last;
         let mut seq = stream.seen;
         for event in &stream.events {
@@ -301,10 +305,10 @@ impl Desk {
             self.insert_event(set, stream, event, seq, prev)?;
             prev = self.last_pos;
         }
-        self.move_head(set, stream, seq, first)?;
+        self.move_head(set, stream, seq, ends)?;
         let texts = stream.texts.iter();
         self.texts
-            .extend(texts.flat_map(|change| user_text::statements(first, change)));
+            .extend(texts.flat_map(|change| user_text::statements(ends.first, change)));
         if stream.forget { self.forget(prev) } else { Ok(()) }
     }
 
@@ -344,25 +348,31 @@ impl Desk {
         Ok(())
     }
 
-    fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64, first: i64) -> Result<()> {
-        let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, parts, first_pos)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                   ON CONFLICT (instance, kind, id) DO UPDATE SET seq = excluded.seq, last_pos = excluded.last_pos,
-                       changed_at = excluded.changed_at, parts = excluded.parts";
-        let params = rusqlite::params![
-            set.instance.as_str(),
-            stream.kind,
-            &*stream.id,
-            seq,
-            self.last_pos,
-            stream.at.0,
-            stream.at.0,
-            stream.parts,
-            first
-        ];
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut s| s.execute(params))
+    fn move_head(&self, set: &WriteSet, stream: &StreamWrite, seq: i64, ends: Ends) -> Result<()> {
+        let (at, due) = (stream.at.0, stream.due.map(|due| due.0));
+        let moved = if ends.row == 0 {
+            let sql = "INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+            let (instance, id) = (set.instance.as_str(), &*stream.id);
+            let params = rusqlite::params![
+                instance,
+                stream.kind,
+                id,
+                seq,
+                self.last_pos,
+                at,
+                at,
+                ends.first,
+                due,
+                stream.state
+            ];
+            (self.connection.prepare_cached(sql)).and_then(|mut s| s.execute(params))
+        } else {
+            let sql = "UPDATE stream SET seq = $1, last_pos = $2, changed_at = $3, due_at = $4, state = $5 WHERE rowid = $6";
+            let params = rusqlite::params![seq, self.last_pos, at, due, stream.state, ends.row];
+            (self.connection.prepare_cached(sql)).and_then(|mut s| s.execute(params))
+        };
+        moved
             .map(drop)
             .map_err(Error::while_doing("moving a stream's head"))
     }
