@@ -168,6 +168,17 @@ async fn a_move_that_was_killed_is_not_served_and_goes_on_where_it_stopped() {
         unfinished.contains("target of a move that was not finished"),
         "{unfinished}"
     );
+    let doctor = merlon(dir)
+        .args(["doctor", "--data", "data"])
+        .env("MERLON_DATABASE__URL", database.url())
+        .env("MERLON_SERVER__LISTEN", "127.0.0.1:0")
+        .output()
+        .unwrap();
+    let unfinished = refused(&doctor);
+    assert!(
+        unfinished.contains("fail  the database is the target of a move"),
+        "{unfinished}"
+    );
     database.sql(LET_GO);
     let said = succeeds(&run(dir, "sqlite:data", &database.url()));
     assert!(said.contains("going on with an unfinished move"), "{said}");

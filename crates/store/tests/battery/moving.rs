@@ -226,6 +226,9 @@ async fn an_interrupted_move_is_not_served_and_is_gone_on_with() {
                 "{refused}"
             );
         }
+        if let StoreOptions::Sqlite { path } = &to {
+            assert!(store::inspect::is_unfinished(path).unwrap());
+        }
         moves_until(&from, &to, |stage, _| stage == Stage::Verifying).await;
         let transfer = Transfer::prepare(&from, &to).await.unwrap();
         assert_eq!(transfer.there_already(), Some(transfer.rows()));
@@ -241,6 +244,7 @@ async fn an_interrupted_move_is_not_served_and_is_gone_on_with() {
             "it is finished"
         );
     }
+    assert!(!store::inspect::is_unfinished(&back.path()).unwrap());
     lives_on(&back.options(), 1, 1_000).await;
 }
 

@@ -22,6 +22,10 @@ pub(super) async fn all(options: &PostgresOptions) -> Vec<Finding> {
 fn findings(report: &ServerReport) -> Vec<Finding> {
     let mut findings = vec![Finding::ok(format!("PostgreSQL {}", report.version))];
     findings.push(match report.schema {
+        _ if report.unfinished => Finding::fail(
+            "the database is the target of a move that was not finished",
+            "run the same merlon migrate again, or begin anew with an empty database",
+        ),
         Some(version) if version > 0 => Finding::ok(format!("database schema {version}")),
         _ => Finding::ok("database will be laid out at the first start"),
     });
@@ -50,6 +54,7 @@ mod tests {
         let mut report = ServerReport {
             version: "15.18".into(),
             schema: Some(1),
+            unfinished: false,
             keeps: true,
             finds_parts: true,
         };
@@ -57,5 +62,7 @@ mod tests {
         assert_eq!(levels(&report), [Level::Ok, Level::Ok]);
         (report.keeps, report.finds_parts) = (false, false);
         assert_eq!(levels(&report), [Level::Ok, Level::Ok, Level::Warn, Level::Warn]);
+        report.unfinished = true;
+        assert_eq!(levels(&report)[1], Level::Fail);
     }
 }

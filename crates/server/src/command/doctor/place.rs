@@ -120,6 +120,10 @@ fn database(path: &Path) -> Finding {
     let what = format!("database {}", path.display());
     let restore = "stop the server, keep a copy of the directory, and restore the last backup";
     match inspect::damage(path) {
+        Ok(None) if inspect::is_unfinished(path).unwrap_or_default() => Finding::fail(
+            format!("{what} is the target of a move that was not finished"),
+            "run the same merlon migrate again, or begin anew with an empty directory",
+        ),
         Ok(None) => Finding::ok(what),
         Ok(Some(report)) => Finding::fail(format!("{what} is damaged ({report})"), restore),
         Err(error) => Finding::fail(format!("{what} cannot be checked ({error})"), restore),

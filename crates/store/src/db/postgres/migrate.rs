@@ -50,21 +50,21 @@ pub(super) async fn made_by(link: &Link) -> Result<Option<i64>> {
 /// untouched, and so is one that is being filled from another.
 pub(super) async fn migrate(source: &Source) -> Result<()> {
     let link = source.connect().await?;
-    refuse_unfinished(&link).await?;
+    if is_unfinished(&link).await? {
+        return Err(Error::Unusable(meta::NOT_ALL_THERE.into()));
+    }
     lay_out(&link).await
 }
 
-async fn refuse_unfinished(link: &Link) -> Result<()> {
+/// Whether it is being filled from another database.
+pub(super) async fn is_unfinished(link: &Link) -> Result<bool> {
     if made_by(link).await?.is_none_or(|version| version == 0) {
-        return Ok(());
+        return Ok(false);
     }
     let params = [Param::from(meta::UNFINISHED_MOVE)];
     let sql = "SELECT name FROM meta WHERE name = $1";
-    if link.rows(&Ready::Text(sql), &bound(&params)).await?.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Unusable(meta::NOT_ALL_THERE.into()))
-    }
+    let marks = link.rows(&Ready::Text(sql), &bound(&params)).await?;
+    Ok(!marks.is_empty())
 }
 
 /// Applies the steps that are missing.

@@ -5,6 +5,7 @@ use tokio_postgres::error::SqlState;
 use super::{
     PostgresOptions,
     link::{Link, Ready, Source, failed},
+    migrate,
     reader::PostgresRow,
 };
 use crate::error::Result;
@@ -16,6 +17,8 @@ pub struct ServerReport {
     pub version: String,
     /// Version of the schema of Merlon's tables; nothing before the first start.
     pub schema: Option<i64>,
+    /// Whether it is the target of a move that was not finished.
+    pub unfinished: bool,
     /// Whether what it acknowledges survives its crash: `fsync` and `synchronous_commit` are not off.
     pub keeps: bool,
     /// Whether an index can answer searches inside names, addresses and numbers (`pg_trgm`), or could at the first start.
@@ -45,6 +48,7 @@ impl ServerReport {
         Ok(Self {
             version,
             schema: schema.and_then(|version| version.parse().ok()),
+            unfinished: migrate::is_unfinished(&link).await?,
             keeps,
             finds_parts: parts.is_some(),
         })

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::OLDEST_SOUND;
+use super::{OLDEST_SOUND, migrate};
 use crate::error::{Error, Result};
 
 /// Version of the database library, and whether it is sound under load.
@@ -20,6 +20,13 @@ pub fn damage(path: &Path) -> Result<Option<String>> {
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(doing())?;
     Ok((report != "ok").then_some(report))
+}
+
+/// Whether a database file is the target of a move that was not finished.
+pub fn is_unfinished(path: &Path) -> Result<bool> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(Error::while_doing("looking at the database"))?;
+    migrate::is_unfinished(&connection)
 }
 
 #[cfg(test)]

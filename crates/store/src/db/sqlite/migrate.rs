@@ -34,25 +34,24 @@ pub(super) fn newest() -> i64 {
 /// Applies the steps that are missing. A database of a newer version is refused untouched, and so is one that is being filled
 /// from another.
 pub(super) fn migrate(connection: &Connection) -> Result<()> {
-    refuse_unfinished(connection)?;
+    if is_unfinished(connection)? {
+        return Err(Error::Unusable(meta::NOT_ALL_THERE.into()));
+    }
     lay_out(connection)
 }
 
-fn refuse_unfinished(connection: &Connection) -> Result<()> {
+/// Whether it is being filled from another database.
+pub(super) fn is_unfinished(connection: &Connection) -> Result<bool> {
     let doing = || Error::while_doing("looking for an unfinished move");
     let is_laid = connection.table_exists(None, meta::TABLE).map_err(doing())?;
     if !is_laid {
-        return Ok(());
+        return Ok(false);
     }
     let sql = "SELECT count(*) FROM meta WHERE name = $1";
     let marks: i64 = connection
         .query_row(sql, [meta::UNFINISHED_MOVE], |row| row.get(0))
         .map_err(doing())?;
-    if marks == 0 {
-        Ok(())
-    } else {
-        Err(Error::Unusable(meta::NOT_ALL_THERE.into()))
-    }
+    Ok(marks > 0)
 }
 
 /// Applies the steps that are missing.
