@@ -4,6 +4,7 @@
 #
 #   MERLON_BIN                 the server to test; by default it is built from this checkout
 #   MERLON_CLIENTS_TARGET_DIR  where the Rust clients are built
+#   MERLON_DATABASE__URL       an empty PostgreSQL database for the server, instead of its embedded one
 #   SLAPD                      the directory server of OpenLDAP; by default that of the system, and where there is none and this
 #                              runs as root with apt, it is installed
 set -euo pipefail

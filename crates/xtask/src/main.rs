@@ -72,6 +72,14 @@ fn test() -> Result<()> {
     step("published clients", || {
         run(Command::new("bash").arg("clients/run.sh"))
     })?;
+    step("published clients on PostgreSQL", || {
+        let database = postgres_server::database();
+        let mut clients = Command::new("bash");
+        clients
+            .arg("clients/run.sh")
+            .env("MERLON_DATABASE__URL", database.url());
+        run(&mut clients)
+    })?;
     step("quick start", || {
         run(Command::new("bash").args(["clients/quickstart.sh", "README.md"]))
     })?;
