@@ -398,3 +398,29 @@ async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles
     }
     assert_log_is_whole(&store).await;
 }
+
+/// How often rows of a table were read by going through all of it, once everybody who asked has left.
+async fn read_in_passing(database: &postgres_server::Database) -> i64 {
+    let asked = |sql: &str| String::from_utf8(database.sql(sql)).unwrap().trim().to_owned();
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    until("everybody leaves", || asked(others) == "0").await;
+    let read = asked(
+        "SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN ('stream', 'event', 'users')",
+    );
+    read.parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_planned_for_empty_tables_does_not_go_through_them_once_they_have_grown() {
+    let database = postgres_server::database();
+    let store = node_on(&database.url()).await.unwrap();
+    let ids = users(&store, 300).await;
+    for id in &ids {
+        decide(&store, id, set_phone("+41791234567", 1)).await.unwrap();
+        load(&store, id).await;
+    }
+    store.close();
+    drop(store);
+    let read = read_in_passing(&database).await;
+    assert!(read < 3000, "{read} rows were read in passing");
+}

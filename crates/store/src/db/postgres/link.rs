@@ -122,12 +122,32 @@ impl Source {
             .map_err(refused)?;
         // It ends with its client. What broke it, whoever uses the client hears.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Link {
+        let link = Link {
             client,
             tls: self.tls.clone(),
             pooled: self.pooled,
             prepared: Mutex::default(),
-        })
+        };
+        let planned = tokio::time::timeout(self.patience, link.plan(FOR_ANY_SIZE));
+        planned.await.map_err(|_| Error::Unavailable)?;
+        Ok(link)
+    }
+}
+
+/// How statements are planned that are prepared once and asked for long: by indexes, whatever size the tables have now. What is
+/// planned while a table is empty reads it from one end to the other, and goes on doing so when it has grown.
+pub(super) const FOR_ANY_SIZE: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+/// How a search is planned, each time anew.
+pub(super) const FOR_THIS_SIZE: &str = "RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin";
+
+impl Link {
+    /// Says how the server is to plan. Behind a pooler nothing is prepared, and the connection is not ours. A server that does not
+    /// know these settings plans as it likes.
+    pub(super) async fn plan(&self, how: &'static str) {
+        if !self.pooled {
+            drop(self.command(how).await);
+        }
     }
 }
 

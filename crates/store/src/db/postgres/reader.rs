@@ -7,7 +7,7 @@ use tokio_postgres::{Row as ServerRow, types::Type};
 
 use super::{
     Health,
-    link::{Links, Ready, Sending, Source, failed, in_one_go},
+    link::{FOR_ANY_SIZE, FOR_THIS_SIZE, Links, Ready, Sending, Source, failed, in_one_go},
     statement::{bound, bound_values},
 };
 use crate::{
@@ -129,22 +129,41 @@ impl PostgresSnapshot {
         health.after(rows)
     }
 
-    /// The first query travels with the beginning of the view.
+    /// The first query travels with the beginning of the view; one that is not prepared is planned for what the tables hold now.
     async fn send(
         &mut self,
         statement: &Ready<'_>,
         params: &[super::link::Bound<'_>],
     ) -> Result<Vec<ServerRow>> {
         let link = self.link.as_ref().ok_or(Error::Closed)?;
-        if !self.delimited || self.begun {
+        let (begins, anew) = (self.delimited && !self.begun, matches!(statement, Ready::Text(_)));
+        if !begins && !anew {
             return link.rows(statement, params).await;
         }
-        self.begun = true;
-        let begin: Sending<'_, _> = Box::pin(async move { link.command(BEGIN).await.map(|()| Vec::new()) });
-        let query = Box::pin(link.ask(statement, params));
+        self.begun |= begins;
+        let command = |sql| async move { link.command(sql).await.map(|()| Vec::new()) };
+        let plan = |how| async move {
+            link.plan(how).await;
+            Ok(Vec::new())
+        };
+        let mut all: Vec<Sending<'_, Vec<ServerRow>>> = Vec::with_capacity(4);
+        if begins {
+            all.push(Box::pin(command(BEGIN)));
+        }
+        if anew {
+            all.push(Box::pin(plan(FOR_THIS_SIZE)));
+        }
+        let query = all.len();
+        all.push(Box::pin(link.ask(statement, params)));
+        if anew {
+            all.push(Box::pin(plan(FOR_ANY_SIZE)));
+        }
         let mut rows = Vec::new();
-        for answer in in_one_go(vec![begin, query]).await {
-            rows = answer.map_err(failed("reading"))?;
+        for (place, answer) in in_one_go(all).await.into_iter().enumerate() {
+            let answer = answer.map_err(failed("reading"))?;
+            if place == query {
+                rows = answer;
+            }
         }
         Ok(rows)
     }
