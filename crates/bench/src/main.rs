@@ -3,6 +3,7 @@
 
 mod api;
 mod args;
+mod away;
 mod drive;
 mod floor;
 mod goal;

@@ -11,6 +11,7 @@ use tokio::process::Command;
 use crate::{
     api::Wire,
     args::Plan,
+    away,
     drive::{self, Job},
     floor::append::{Append, FIRST_ID},
     ledger::{Figure, Spread},
@@ -21,6 +22,7 @@ use crate::{
 
 /// Requests in flight.
 const WIDTH: usize = 64;
+const AWAY: Duration = Duration::from_millis(1);
 const SETTINGS: &str = "-c shared_buffers=512MB -c max_wal_size=4GB";
 
 /// What was found, each round one figure.
@@ -50,6 +52,7 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Found> {
     let (floor, shared) = (server.database(), server.database());
     let append = StoreOptions::Postgres(PostgresOptions::new(floor.url()));
     let append = Append::on(Store::open(&append).await?, plan.users).await?;
+    let far = append.by(far(server, &floor).await?);
     let with = Shared::new(&shared.url(), dir.path())?;
     let first = Server::merlon_on(&plan.merlon, &dir.path().join("first"), Some(&with)).await?;
     let second = with.after(&first);
@@ -60,14 +63,16 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for _ in 0..plan.rounds {
         found.enter("pgbench, equal rows", pgbench(plan, &floor, dir.path()).await?);
-        let figure = figure(
-            &[std::process::id()],
-            Arc::clone(&append),
-            vec![(); WIDTH],
-            plan.time,
-        )
-        .await?;
-        found.enter("append, PostgreSQL", figure);
+        let own = [std::process::id()];
+        let near = figure(&own, Arc::clone(&append), vec![(); WIDTH], plan.time).await?;
+        found.enter("append, PostgreSQL", near);
+        for (what, wide) in [
+            ("append, 1 ms away", WIDTH),
+            ("append, 1 ms away, × 8", 8 * WIDTH),
+        ] {
+            let lines = vec![(); wide];
+            found.enter(what, figure(&own, Arc::clone(&far), lines, plan.time).await?);
+        }
         let shared = Arc::new(people);
         found.enter("add, one node", add(&[&first], &shared, plan.time).await?);
         found.enter("get, one node", get(&first, &shared, plan.time).await?);
@@ -85,6 +90,16 @@ pub(crate) async fn measure(plan: &Plan) -> anyhow::Result<Found> {
     }
     server.end();
     Ok(found)
+}
+
+/// The store as a node in another building has it: every byte takes [`AWAY`] in each direction, and up to a millisecond more, the
+/// resolution of the timer.
+async fn far(server: &postgres_server::Server, database: &Database) -> anyhow::Result<Store> {
+    let socket = server.directory().join(".s.PGSQL.5432");
+    let address = away::relay(&socket, AWAY).await?;
+    let url = format!("postgres://merlon@{address}/{}?sslmode=disable", database.name());
+    let store = Store::open(&StoreOptions::Postgres(PostgresOptions::new(url))).await;
+    store.context("opening the store from afar")
 }
 
 async fn renewed(people: Arc<People>, server: &Server) -> anyhow::Result<People> {

@@ -35,7 +35,7 @@ pub(crate) struct Append {
     instance: InstanceId,
     editor: UserId,
     users: usize,
-    next: AtomicUsize,
+    next: Arc<AtomicUsize>,
     created: AtomicUsize,
 }
 
@@ -53,7 +53,7 @@ impl Append {
             instance: InstanceId::from_trusted("289201938475610001"),
             editor: UserId::from_trusted("289201938475610002"),
             users,
-            next: AtomicUsize::new(0),
+            next: Arc::default(),
             created: AtomicUsize::new(0),
         });
         let job = Arc::new(Populate(Arc::clone(&append)));
@@ -62,6 +62,18 @@ impl Append {
             Some(reason) => Err(reason.context("filling the store")),
             None => Ok(append),
         }
+    }
+
+    /// The same users, asked for by another way to where they are kept.
+    pub(crate) fn by(&self, store: Store) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            instance: self.instance.clone(),
+            editor: self.editor.clone(),
+            users: self.users,
+            next: Arc::clone(&self.next),
+            created: AtomicUsize::new(self.users),
+        })
     }
 
     /// Closes the store.
