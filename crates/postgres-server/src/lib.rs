@@ -235,16 +235,11 @@ pub struct Pooler {
 impl Pooler {
     /// Starts one in front of a server.
     pub fn start(server: &Server) -> Self {
-        let program = [
-            "/usr/sbin/pgbouncer",
-            "/usr/bin/pgbouncer",
-            "/usr/local/bin/pgbouncer",
-        ];
-        let program = program.iter().find(|program| Path::new(program).exists());
-        let program = program.expect("tests with a pooler need it: `apt-get install pgbouncer`, or `cargo xtask test`, which does that");
+        let program = pooler().expect("tests with a pooler need it: `apt-get install pgbouncer`, or `cargo xtask test`, which does that");
         let mut keeper = as_nobody_special();
         keeper
-            .args(["-c", POOLER, "pooler", program])
+            .args(["-c", POOLER, "pooler"])
+            .arg(program)
             .arg(&server.directory);
         let (keeper, directory) = kept(keeper);
         Self { keeper, directory }
@@ -277,18 +272,32 @@ fn as_nobody_special() -> Command {
     Command::new("sh")
 }
 
-/// Where the newest PostgreSQL of this machine keeps its programs.
-pub fn binaries() -> PathBuf {
+/// Where the newest PostgreSQL of this machine keeps its programs, if it has a server.
+pub fn installed() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .flatten();
     let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let newest = versions.map(|version| version.path()).max_by_key(number);
-    let found = newest
-        .map(|path| path.join("bin"))
-        .filter(|path| path.join("initdb").exists());
-    found.expect("tests on PostgreSQL need its server: `apt-get install postgresql`, or `cargo xtask test`, which does that")
+    let programs = versions
+        .map(|version| version.path())
+        .filter(|path| path.join("bin/initdb").exists());
+    programs.max_by_key(number).map(|path| path.join("bin"))
+}
+
+/// The same, for whoever cannot do without.
+pub fn binaries() -> PathBuf {
+    installed().expect("tests on PostgreSQL need its server: `apt-get install postgresql`, or `cargo xtask test`, which does that")
+}
+
+/// The PgBouncer of this machine.
+pub fn pooler() -> Option<&'static Path> {
+    let places = [
+        "/usr/sbin/pgbouncer",
+        "/usr/bin/pgbouncer",
+        "/usr/local/bin/pgbouncer",
+    ];
+    places.into_iter().map(Path::new).find(|program| program.exists())
 }
 
 /// A database that is gone when this is dropped.

@@ -13,7 +13,8 @@ pub(crate) const TABLE: &str = "meta";
 /// What stands in a database that is being filled with what another holds, until all of it is there.
 pub(crate) const UNFINISHED_MOVE: &str = "unfinished move";
 /// What is said to whoever wants to use such a database.
-pub(crate) const NOT_ALL_THERE: &str = "this database is the target of a move that was not finished: not everything is there. Run     the same `merlon migrate` again to finish it, or begin anew with an empty database";
+pub(crate) const NOT_ALL_THERE: &str = "this database is the target of a move that was not finished: not everything is there. Run the same \
+     `merlon migrate` again to finish it, or begin anew with an empty database";
 
 /// Reads a fact.
 pub async fn read(snapshot: &mut Snapshot, name: &str) -> Result<Option<Vec<u8>>> {

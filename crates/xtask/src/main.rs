@@ -114,19 +114,13 @@ fn tests_on_postgres() -> Result<()> {
 
 /// Installs the server that tests start for themselves, and the pooler before it, where they are missing.
 fn database_server() -> Result<()> {
-    let present =
-        |version: io::Result<fs::DirEntry>| version.is_ok_and(|v| v.path().join("bin/initdb").exists());
-    let server = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.any(present));
-    let poolers = [
-        "/usr/sbin/pgbouncer",
-        "/usr/bin/pgbouncer",
-        "/usr/local/bin/pgbouncer",
-    ];
-    let pooler = poolers.iter().any(|program| Path::new(program).exists());
-    let missing: Vec<&str> = [("postgresql", server), ("pgbouncer", pooler)]
-        .into_iter()
-        .filter_map(|(package, is_there)| (!is_there).then_some(package))
-        .collect();
+    let missing: Vec<&str> = [
+        ("postgresql", postgres_server::installed().is_some()),
+        ("pgbouncer", postgres_server::pooler().is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(package, is_there)| (!is_there).then_some(package))
+    .collect();
     if missing.is_empty() {
         return Ok(());
     }

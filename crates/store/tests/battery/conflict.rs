@@ -1,11 +1,11 @@
 //! Transactions that the server ends because others are in the way: deadlocks, serialization failures, locks that are not to be
 //! had. The commit is tried again, and its caller hears nothing but the truth.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use store::Store;
 use testkit::postgres_server::{self, Database};
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
 
 use crate::{
     given::*,
@@ -44,9 +44,9 @@ async fn a_batch_that_is_the_victim_of_a_deadlock_is_written_again() {
         database.name()
     ));
     let nodes = two_nodes(&database).await;
-    let (ledger, unavailable) = under_load(&nodes, async {
+    let (ledger, unavailable) = under_load(&nodes, async |ledger| {
         for _ in 0..5 {
-            sleep(Duration::from_millis(50)).await;
+            ledger.goes_on().await;
             let database = Arc::clone(&database);
             spawn_blocking(move || drop(database.sql(AGAINST_THE_ORDER)))
                 .await
@@ -94,7 +94,8 @@ async fn written_all_the_same(at_commit: bool) {
         let last = database.sql("SELECT last_value FROM times");
         String::from_utf8(last).unwrap().trim().parse::<u64>().unwrap()
     };
-    let (ledger, unavailable) = under_load(&nodes, until("it failed often", || times() > 300)).await;
+    let (ledger, unavailable) =
+        under_load(&nodes, async |_| until("it failed often", || times() > 300).await).await;
     assert_eq!(unavailable, 0, "it is nobody's fault");
     ledger.check(&nodes[0]).await;
 }

@@ -12,6 +12,7 @@ use std::{
 
 use domain::base::UserId;
 use store::{Error, PostgresOptions, Store, StoreOptions};
+use testkit::postgres_server::Database;
 use tokio::time::{Instant, sleep};
 
 use crate::given::*;
@@ -37,25 +38,14 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Writes units until it is over; answers how often the database did not answer.
     async fn write(self, store: Store, writer: usize) -> usize {
-        let (instance, mut unavailable) = (instance(), 0);
+        let mut unavailable = 0;
         while !self.over.load(SeqCst) {
             let n = self.tried.fetch_add(1, SeqCst);
             let (id, name) = (
                 UserId::from_trusted(&format!("w{writer}-u{n}")),
                 format!("unit-{n}"),
             );
-            let unit: Result<(), Failure> = store
-                .change("test.unit", &instance, &id, NOW, |work| {
-                    let (id, name) = (id.clone(), name.clone());
-                    Box::pin(async move {
-                        let mut user = work.load::<domain::user::User>(&id).await?;
-                        work.decide(&mut user, create())?;
-                        work.write(meta_row(&name));
-                        Ok(())
-                    })
-                })
-                .await;
-            match unit {
+            match unit(&store, &id, &name).await {
                 Ok(()) => _ = self.acknowledged.lock().insert(name, id),
                 Err(failure) => {
                     let away = matches!(failure, Failure::Store(Error::Unavailable | Error::Overloaded));
@@ -66,6 +56,12 @@ impl Ledger {
             }
         }
         unavailable
+    }
+
+    /// Waits until some more were acknowledged: whoever is looked at is in the middle of things.
+    pub(crate) async fn goes_on(&self) {
+        let before = self.count();
+        until("more is acknowledged", || self.count() >= before + 20).await;
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -90,13 +86,28 @@ impl Ledger {
     }
 }
 
-/// Runs writers on some nodes while something happens, and checks the ledger; answers how often they were turned away.
-pub(crate) async fn under_load(nodes: &[Store], happening: impl Future<Output = ()>) -> (Ledger, usize) {
+/// Creates a user and writes a row of a name, or neither.
+pub(crate) async fn unit(store: &Store, id: &UserId, name: &str) -> Result<(), Failure> {
+    let instance = instance();
+    let unit = store.change("test.unit", &instance, id, NOW, |work| {
+        let (id, name) = (id.clone(), name.to_owned());
+        Box::pin(async move {
+            let mut user = work.load::<domain::user::User>(&id).await?;
+            work.decide(&mut user, create())?;
+            work.write(meta_row(&name));
+            Ok(())
+        })
+    });
+    unit.await
+}
+
+/// Runs writers on some nodes while something happens; answers what they were told, and how often they were turned away.
+pub(crate) async fn under_load(nodes: &[Store], happening: impl AsyncFnOnce(&Ledger)) -> (Ledger, usize) {
     let ledger = Ledger::default();
     let writers: Vec<_> = (0..6)
         .map(|n| tokio::spawn(ledger.clone().write(nodes[n % nodes.len()].clone(), n)))
         .collect();
-    happening.await;
+    happening(&ledger).await;
     ledger.over.store(true, SeqCst);
     let mut unavailable = 0;
     for writer in writers {
@@ -112,4 +123,11 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "it never came: {what}");
         sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Waits until somebody sleeps in a database, as by `pg_sleep`.
+pub(crate) async fn until_asleep(database: &Database) {
+    let asleep =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    until("somebody sleeps", || database.sql(asleep) == b"1\n").await;
 }

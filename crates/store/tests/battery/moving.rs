@@ -15,7 +15,7 @@ use store::{
 use tempfile::TempDir;
 use testkit::postgres_server::{self, Database};
 
-use crate::{given::*, trigram::check_index};
+use crate::{given::*, ledger::until_asleep, trigram::check_index};
 
 /// Users of a source.
 const USERS: usize = 40;
@@ -383,11 +383,7 @@ async fn a_straggler_of_a_killed_move_is_waited_for() {
         let database = Arc::clone(&database);
         move || drop(database.sql(straggler))
     });
-    let asleep =
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-    while database.sql(asleep) != b"1\n" {
-        tokio::task::yield_now().await;
-    }
+    until_asleep(&database).await;
     let transfer = Transfer::prepare(&from, &to).await.unwrap();
     assert_ne!(
         there(),

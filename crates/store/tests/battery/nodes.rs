@@ -22,12 +22,12 @@ use testkit::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixListener, UnixStream},
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use crate::{
     given::*,
-    ledger::{node_on, under_load, until},
+    ledger::{node_on, under_load, unit, until, until_asleep},
 };
 
 async fn another_node(database: &Database) -> Store {
@@ -186,14 +186,15 @@ async fn a_head_that_somebody_holds_is_waited_for() {
     let id = user(0);
     decide(&store, &id, create()).await.unwrap();
     let hold = "BEGIN; SELECT seq FROM stream FOR UPDATE; SELECT pg_sleep(0.5); ROLLBACK;";
-    let holder = tokio::task::spawn_blocking(move || {
-        database.sql(hold);
-        database
+    let database = Arc::new(database);
+    let holder = tokio::task::spawn_blocking({
+        let database = Arc::clone(&database);
+        move || drop(database.sql(hold))
     });
-    sleep(Duration::from_millis(150)).await;
+    until_asleep(&database).await;
     let head = decide(&store, &id, Command::Deactivate).await.unwrap();
     assert_eq!(head.seq, 2);
-    drop(holder.await.unwrap());
+    holder.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -205,13 +206,13 @@ async fn connections_that_are_killed_under_load_lose_nothing() {
     ];
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let (ledger, _) = under_load(&nodes, async {
+    let (ledger, _) = under_load(&nodes, async |ledger| {
         for _ in 0..15 {
             let database = Arc::clone(&database);
             tokio::task::spawn_blocking(move || drop(database.sql(kill)))
                 .await
                 .unwrap();
-            sleep(Duration::from_millis(60)).await;
+            ledger.goes_on().await;
         }
     })
     .await;
@@ -231,9 +232,9 @@ async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
         node_on(&database.url()).await.unwrap(),
         node_on(&database.url()).await.unwrap(),
     ];
-    let (ledger, unavailable) = under_load(&nodes, async {
+    let (ledger, unavailable) = under_load(&nodes, async |ledger| {
         for _ in 0..2 {
-            sleep(Duration::from_millis(400)).await;
+            ledger.goes_on().await;
             tokio::task::spawn_blocking(|| server.crash()).await.unwrap();
             until("somebody noticed", || {
                 nodes.iter().all(|node| !node.takes_writes())
@@ -248,7 +249,7 @@ async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
             })
             .await;
         }
-        sleep(Duration::from_millis(300)).await;
+        ledger.goes_on().await;
     })
     .await;
     assert!(
@@ -371,19 +372,8 @@ async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles
     for side in [&proxy.from_server, &proxy.to_server] {
         for bytes in (0..1500).step_by(43) {
             let (id, name) = (user(units), format!("unit-{units}"));
-            let instance = &instance();
             side.store(bytes, SeqCst);
-            let unit: Result<(), Failure> = store
-                .change("test.unit", instance, &id, NOW, |work| {
-                    let (id, name) = (id.clone(), name.clone());
-                    Box::pin(async move {
-                        let mut user = work.load::<domain::user::User>(&id).await?;
-                        work.decide(&mut user, create())?;
-                        work.write(meta_row(&name));
-                        Ok(())
-                    })
-                })
-                .await;
+            let unit = unit(&store, &id, &name).await;
             side.store(-1, SeqCst);
             until("the store is well again", || store.takes_writes()).await;
             let there = load(&store, &id).await.0.seq == 1;

@@ -1,11 +1,9 @@
 //! A primary that dies while nodes write, and a standby that takes its place: the nodes find it without a hand, and nothing that
 //! was acknowledged is lost.
 
-use std::time::Duration;
-
 use store::{Error, Store};
 use testkit::postgres_server::Server;
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
 
 use crate::{
     given::*,
@@ -40,8 +38,8 @@ async fn nodes_go_over_to_a_standby_that_was_promoted_and_lose_nothing() {
         hosts.join("&host=")
     );
     let nodes = [node_on(&url).await.unwrap(), node_on(&url).await.unwrap()];
-    let (ledger, unavailable) = under_load(&nodes, async {
-        sleep(Duration::from_millis(400)).await;
+    let (ledger, unavailable) = under_load(&nodes, async |ledger| {
+        ledger.goes_on().await;
         spawn_blocking(|| primary.crash()).await.unwrap();
         until("both noticed", || nodes.iter().all(|node| !node.takes_writes())).await;
         assert!(
@@ -50,7 +48,7 @@ async fn nodes_go_over_to_a_standby_that_was_promoted_and_lose_nothing() {
         );
         spawn_blocking(|| standby.promote()).await.unwrap();
         until("both are well again", || nodes.iter().all(Store::takes_writes)).await;
-        sleep(Duration::from_millis(300)).await;
+        ledger.goes_on().await;
     })
     .await;
     assert!(unavailable > 0, "nobody was turned away in between");

@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use store::{Error, PostgresOptions, PostgresTls, Store, StoreOptions};
 use tempfile::TempDir;
 use testkit::postgres_server::{self, Database, Pooler, Server};
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
 
 use crate::{
     given::*,
@@ -159,15 +159,15 @@ async fn nodes_behind_a_pooler_of_transactions_lose_nothing() {
         pooled(&pooler, &database).await,
         pooled(&pooler, &database).await,
     ];
-    let (ledger, _) = under_load(&nodes, async {
+    let (ledger, _) = under_load(&nodes, async |ledger| {
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
         for _ in 0..4 {
-            sleep(Duration::from_millis(200)).await;
+            ledger.goes_on().await;
             let database = Arc::clone(&database);
             spawn_blocking(move || drop(database.sql(kill))).await.unwrap();
         }
-        sleep(Duration::from_millis(200)).await;
+        ledger.goes_on().await;
     })
     .await;
     until("the stores are well again", || {
