@@ -59,8 +59,8 @@ const TIMEOUT: Key = Key::new(
     "database.timeout",
     Form::Time(1, 60),
     "3s",
-    "Time for the server to let us in, or to answer when it is asked whether it is there, until requests are turned away; a commit \
-     may take three times as long.",
+    "Time for the server to let us in, or to answer when it is asked whether it is there, until requests are turned away, those that \
+     wait already included; where it does answer, a commit may take three times as long.",
 );
 
 pub(super) const KEYS: &[&Key] = &[

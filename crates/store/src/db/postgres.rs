@@ -19,7 +19,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::Instant,
+};
 
 pub use self::link::{Tls, Unreadable};
 pub(super) use self::reader::{PostgresRow, PostgresSnapshot, turned};
@@ -44,8 +48,8 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// Commits that this node has under way at most, from 1 to 64.
     pub lanes: usize,
-    /// How long the server may take to let us in, or to answer when it is asked whether it is there; a commit may take
-    /// thrice that.
+    /// How long the server may take to let us in, or to answer when it is asked whether it is there; one that does answer may
+    /// take thrice that for a commit.
     pub patience: Duration,
     /// A pooler that gives a server connection for one transaction only stands between: nothing is prepared.
     pub pooled: bool,
@@ -88,6 +92,8 @@ struct Condition {
     doubt: Notify,
     /// Rung whenever the server was asked and did not answer.
     silence: Notify,
+    /// Whether it has answered nobody for as long as there is patience.
+    is_lost: watch::Sender<bool>,
 }
 
 impl Health {
@@ -114,8 +120,24 @@ impl Health {
         }
     }
 
+    /// Waits until the server has answered nobody for as long as there is patience: what may be resolved by waiting is waited for
+    /// until then.
+    async fn is_lost(&self) {
+        let mut is_lost = self.0.is_lost.subscribe();
+        // It does not end before this does.
+        drop(is_lost.wait_for(|is_lost| *is_lost).await);
+    }
+
     fn is_back(&self) {
+        self.0.is_lost.send_replace(false);
         self.0.is_ill.store(false, Relaxed);
+    }
+
+    /// The server was asked and did not answer; whether that has been so for as long as there is patience.
+    fn is_silent(&self, for_long: bool) {
+        self.0.is_ill.store(true, Relaxed);
+        self.0.silence.notify_waiters();
+        self.0.is_lost.send_replace(for_long);
     }
 }
 
@@ -163,7 +185,7 @@ impl Postgres {
         if !self.health.is_well() {
             return Err(Error::Unavailable);
         }
-        self.health.after(self.lanes.commit(set).await)
+        self.lanes.commit(set).await
     }
 
     pub(super) async fn knows_all_changes(&self) -> bool {
@@ -200,21 +222,21 @@ async fn next_node(source: &Source) -> Result<u8> {
 /// Asks the server whether it is there, for as long as the store is open, and at once when somebody doubts it: requests are
 /// turned away while it is not, and served again once it is.
 async fn watch(source: Arc<Source>, hearers: Hearers, health: Health) {
-    let (mut link, mut well) = (None, true);
+    let (mut link, mut silent) = (None, None);
     for beat in 1_u64.. {
         drop(tokio::time::timeout(PULSE, health.0.doubt.notified()).await);
-        let answer = ask(&source, &mut link).await;
-        let was_well = std::mem::replace(&mut well, answer.is_ok());
-        match (was_well, well) {
-            (false, true) => tracing::info!("the database answers again"),
-            (true, false) => tracing::warn!("the database does not answer"),
-            _ => {}
-        }
-        if well {
+        let asked = Instant::now();
+        if ask(&source, &mut link).await.is_ok() {
             health.is_back();
+            if silent.take().is_some() {
+                tracing::info!("the database answers again");
+            }
         } else {
-            health.0.is_ill.store(true, Relaxed);
-            health.0.silence.notify_waiters();
+            if silent.is_none() {
+                tracing::warn!("the database does not answer");
+            }
+            let since = *silent.get_or_insert(asked);
+            health.is_silent(since.elapsed() >= source.patience);
         }
         if beat.is_multiple_of(LOOK_AROUND) {
             hearers.parcels.notify_one();

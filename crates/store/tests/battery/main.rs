@@ -1,10 +1,11 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
 //! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`,
-//! `standby` (failover), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
+//! `standby` (failover), `silent` (no answers), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::duplicate_mod, reason = "every test is there once for each database")]
 
+mod between;
 mod conflict;
 mod crash;
 mod file;
@@ -12,6 +13,7 @@ mod given;
 mod ledger;
 mod moving;
 mod nodes;
+mod silent;
 mod standby;
 mod trigram;
 mod way;

@@ -1,7 +1,6 @@
 //! What only a database server can show: several nodes on one database, and a server that goes away in the middle of things.
 
 use std::{
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::SeqCst},
@@ -19,13 +18,10 @@ use testkit::{
     database::{Database, postgres},
     postgres_server::{self, Server},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{UnixListener, UnixStream},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use crate::{
+    between::Between,
     given::*,
     ledger::{node_on, under_load, unit, until, until_asleep},
 };
@@ -292,84 +288,14 @@ async fn a_server_that_hangs_is_not_waited_for() {
     server.end();
 }
 
-/// Stands between a node and its server, and cuts one connection after so many bytes.
-#[derive(Clone)]
-struct Proxy {
-    server: PathBuf,
-    /// Bytes that still pass from the server; negative for all.
-    from_server: Arc<AtomicI64>,
-    /// Bytes that still pass to the server; negative for all.
-    to_server: Arc<AtomicI64>,
-}
-
-const SOCKET: &str = ".s.PGSQL.5432";
-
-impl Proxy {
-    fn start(directory: &Path, server: &Path) -> Self {
-        let listener = UnixListener::bind(directory.join(SOCKET)).unwrap();
-        let proxy = Self {
-            server: server.join(SOCKET),
-            from_server: Arc::new(AtomicI64::new(-1)),
-            to_server: Arc::new(AtomicI64::new(-1)),
-        };
-        let serving = proxy.clone();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serving.clone().carry(client));
-            }
-        });
-        proxy
-    }
-
-    async fn carry(self, client: UnixStream) {
-        let Ok(server) = UnixStream::connect(&self.server).await else {
-            return;
-        };
-        let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        tokio::select! {
-            () = pass(from_client, to_server, &self.to_server) => {}
-            () = pass(from_server, to_client, &self.from_server) => {}
-        }
-    }
-}
-
-/// Passes bytes on until either side ends, or the last one that may pass did; the connection is cut then, and no other is.
-async fn pass(
-    mut from: tokio::net::unix::OwnedReadHalf,
-    mut to: tokio::net::unix::OwnedWriteHalf,
-    left: &AtomicI64,
-) {
-    let mut bytes = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        let may = left.load(SeqCst);
-        let allowed = usize::try_from(may).map_or(read, |may| may.min(read));
-        if to.write_all(&bytes[..allowed]).await.is_err() {
-            return;
-        }
-        if may >= 0 {
-            let rest = may - i64::try_from(allowed).unwrap();
-            left.store(if allowed < read { -1 } else { rest }, SeqCst);
-            if allowed < read {
-                return;
-            }
-        }
-    }
-}
-
 /// Wherever in a commit its connection breaks, the command is done once, and its caller is told the truth.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles_it() {
     let database = postgres_server::database();
-    let between = tempfile::tempdir().unwrap();
-    let proxy = Proxy::start(between.path(), database.server().directory());
-    let url = format!(
-        "postgres://merlon@/{}?host={}",
-        database.name(),
-        between.path().display()
-    );
-    let store = node_on(&url).await.unwrap();
+    let between = Between::start(database.server().directory());
+    let store = node_on(&between.url(&database)).await.unwrap();
     let mut units = 0;
-    for side in [&proxy.from_server, &proxy.to_server] {
+    for side in [&between.from_server, &between.to_server] {
         for bytes in (0..1500).step_by(43) {
             let (id, name) = (user(units), format!("unit-{units}"));
             side.store(bytes, SeqCst);

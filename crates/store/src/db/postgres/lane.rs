@@ -6,7 +6,8 @@ use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -28,10 +29,12 @@ const QUEUE: usize = 8192;
 const BATCH: usize = 1024;
 /// How often a batch is tried while others get in its way.
 const TRIES: u32 = 8;
-/// How often its patience a server may take for a commit until the connection is given up.
+/// How often its patience a server that answers may take for a batch until it is told to nobody any more.
 const COMMIT: u32 = 3;
-/// The same for learning what became of a commit whose connection broke.
-const RESOLVE: u32 = 5;
+/// The same for one look at what became of a commit: longer than the server keeps a transaction that nobody goes on with.
+const LOOK: u32 = 5;
+/// How long it is until the next look.
+const AGAIN: Duration = Duration::from_millis(200);
 
 struct Job {
     set: WriteSet,
@@ -65,6 +68,8 @@ impl Lanes {
                 health: health.clone(),
                 lane: i64::try_from(lane).unwrap_or_default(),
                 open: None,
+                unsure: None,
+                looks: JoinSet::new(),
             };
             tokio::spawn(desk.work(jobs));
             queue
@@ -102,6 +107,15 @@ struct Open {
     link: Link,
     id: String,
     batch: i64,
+    /// The outcomes of the batch, from when the server may have been told to commit it until it said what became of it.
+    sent: Option<Outcomes>,
+}
+
+/// A commit whose connection is gone and that the server may have been told of.
+struct Unsure {
+    committer: String,
+    batch: i64,
+    outcomes: Outcomes,
 }
 
 struct Desk {
@@ -110,20 +124,26 @@ struct Desk {
     health: Health,
     lane: i64,
     open: Option<Open>,
+    unsure: Option<Unsure>,
+    /// Looks for commits that nobody waits for any more.
+    looks: JoinSet<()>,
 }
 
 impl Desk {
     async fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while jobs.recv_many(&mut waiting, BATCH).await > 0 {
-            self.commit(&mut waiting).await;
+            if !self.commit(&mut waiting).await {
+                turn_away(&mut jobs);
+            }
         }
     }
 
-    async fn commit(&mut self, jobs: &mut Vec<Job>) {
+    /// Commits a batch and tells everybody what became of it. False if the server did not answer in time.
+    async fn commit(&mut self, jobs: &mut Vec<Job>) -> bool {
         histogram!("merlon_store_batch_size").record(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         let sets: Vec<&WriteSet> = jobs.iter().map(|job| &job.set).collect();
-        let settled = self.settle(&sets).await;
+        let settled = self.settle_in_time(&sets).await;
         // Also after a failure: nobody may know whether it was committed.
         self.hearers.tell(&sets);
         match self.health.after(settled) {
@@ -133,34 +153,46 @@ impl Desk {
                 for (job, outcome) in jobs.drain(..).zip(outcomes) {
                     drop(job.answer.send(outcome));
                 }
+                true
             }
             Err(error) => {
-                tracing::warn!(%error, size = jobs.len(), "a batch was not committed");
+                let answers = !matches!(error, Error::Unavailable);
+                let (size, unsure) = (jobs.len(), !answers && self.look_beside());
+                tracing::warn!(%error, size, unsure, "a batch was not committed, or nobody knows yet");
                 for job in jobs.drain(..) {
                     drop(job.answer.send(Err(error.alike())));
                 }
+                answers
             }
         }
     }
 
-    /// Commits a batch, again and more carefully if need be, until it is known what became of each of its sets.
+    /// Settles a batch, unless the server is found not to answer anybody, or takes too long for this.
+    async fn settle_in_time(&mut self, sets: &[&WriteSet]) -> Result<Outcomes> {
+        let (health, patience) = (self.health.clone(), self.source.patience * COMMIT);
+        tokio::select! {
+            biased;
+            () = health.is_lost() => Err(Error::Unavailable),
+            settled = timeout(patience, self.settle(sets)) => settled.unwrap_or(Err(Error::Unavailable)),
+        }
+    }
+
+    /// Commits a batch, again and more carefully if need be, until it is known what became of each of its sets. It may be given
+    /// up at any time; [`Self::look_beside`] then sees to what it leaves.
     async fn settle(&mut self, sets: &[&WriteSet]) -> Result<Outcomes> {
         let mut careful = false;
         for _ in 0..TRIES {
-            let mut sent = None;
-            match self.attempt(sets, careful, &mut sent).await? {
+            match self.attempt(sets, careful).await? {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Trouble::Careful | Trouble::Failed(_)) if !careful => careful = true,
                 Err(Trouble::Careful | Trouble::Again) => {
                     counter!("merlon_store_retries_total").increment(1);
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    sleep(Duration::from_millis(2)).await;
                 }
                 Err(Trouble::Failed(error)) => return Err(error),
                 Err(Trouble::Lost) => {
-                    let lost = self.open.take();
-                    if let (Some(outcomes), Some(lost)) = (sent, lost)
-                        && self.was_committed(&lost.id, lost.batch).await?
-                    {
+                    self.hang_up();
+                    if let Some(outcomes) = self.found().await {
                         return Ok(outcomes);
                     }
                 }
@@ -169,14 +201,8 @@ impl Desk {
         Err(Error::Contention)
     }
 
-    /// One attempt. `sent` holds the outcomes once the server may have been told to commit them.
-    async fn attempt(
-        &mut self,
-        sets: &[&WriteSet],
-        careful: bool,
-        sent: &mut Option<Outcomes>,
-    ) -> Result<Result<Outcomes, Trouble>> {
-        let (lane, patience) = (self.lane, self.source.patience * COMMIT);
+    async fn attempt(&mut self, sets: &[&WriteSet], careful: bool) -> Result<Result<Outcomes, Trouble>> {
+        let lane = self.lane;
         let open = self.open().await?;
         open.batch += 1;
         let mark = Mark {
@@ -184,8 +210,11 @@ impl Desk {
             batch: open.batch,
             lane,
         };
-        let commit = batch::commit(&open.link, &mark, sets, careful, sent);
-        Ok(timeout(patience, commit).await.unwrap_or(Err(Trouble::Lost)))
+        let done = batch::commit(&open.link, &mark, sets, careful, &mut open.sent).await;
+        if !matches!(done, Err(Trouble::Lost)) {
+            open.sent = None;
+        }
+        Ok(done)
     }
 
     async fn open(&mut self) -> Result<&mut Open> {
@@ -198,45 +227,96 @@ impl Desk {
         self.open.as_mut().ok_or(Error::Unavailable)
     }
 
-    /// What became of a commit whose connection broke: whether it is there. If not, it never will be.
-    async fn was_committed(&self, committer: &str, batch: i64) -> Result<bool> {
-        counter!("merlon_store_ambiguous_commits_total").increment(1);
-        let asking = async {
-            loop {
-                match self.ask_for(committer, batch).await {
-                    Ok(known) => return known,
-                    Err(error) => tracing::debug!(%error, "what became of a commit is not known yet"),
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+    /// Gives up the connection, and keeps in mind what may be under way on it.
+    fn hang_up(&mut self) {
+        let Some(Open { id, batch, sent, .. }) = self.open.take() else {
+            return;
         };
-        timeout(self.source.patience * RESOLVE, asking)
-            .await
-            .map_err(|_| Error::Unavailable)
+        if let Some(outcomes) = sent {
+            counter!("merlon_store_ambiguous_commits_total").increment(1);
+            self.unsure = Some(Unsure {
+                committer: id,
+                batch,
+                outcomes,
+            });
+        }
     }
 
-    async fn ask_for(&self, committer: &str, batch: i64) -> Result<bool> {
-        let doing = || failed("looking for a commit");
-        let link = self.source.connect().await?;
-        link.command("BEGIN").await.map_err(doing())?;
-        // Waits for the end of the transaction, should it still be under way.
-        let sql = "SELECT batch FROM committer WHERE id = $1 FOR UPDATE";
-        let params = [Param::from(committer)];
-        let rows = link.rows(&Ready::Text(sql), &bound(&params)).await?;
-        let last = rows
-            .first()
-            .map(|row| PostgresRow::new(row).opt_int(0))
-            .transpose()?;
-        if last.flatten() == Some(batch) {
-            return Ok(true);
-        }
-        let end = "UPDATE committer SET batch = -1 WHERE id = $1";
-        link.tell(&Ready::Text(end), &bound(&params))
-            .await
-            .map_err(doing())?;
-        link.command("COMMIT").await.map_err(doing())?;
-        Ok(false)
+    /// The outcomes of the commit that nobody is sure of, if there is one and it is there.
+    async fn found(&mut self) -> Option<Outcomes> {
+        let Unsure { committer, batch, .. } = self.unsure.as_ref()?;
+        let there = loop {
+            if let Some(there) = look(&self.source, committer, *batch).await {
+                break there;
+            }
+            sleep(AGAIN).await;
+        };
+        let unsure = self.unsure.take();
+        unsure.filter(|_| there).map(|unsure| unsure.outcomes)
     }
+
+    /// Gives up the connection. What may be under way on it is looked for as soon as the server answers again: after that it is
+    /// there, or never will be, so that nothing is done late. Whether there is anything of the kind.
+    fn look_beside(&mut self) -> bool {
+        self.hang_up();
+        let Some(Unsure { committer, batch, .. }) = self.unsure.take() else {
+            return false;
+        };
+        let (source, health) = (Arc::clone(&self.source), self.health.clone());
+        while self.looks.try_join_next().is_some() {}
+        self.looks.spawn(async move {
+            loop {
+                sleep(AGAIN).await;
+                if health.is_well()
+                    && let Some(there) = look(&source, &committer, batch).await
+                {
+                    tracing::info!(there, "it is known what became of a batch");
+                    return;
+                }
+            }
+        });
+        true
+    }
+}
+
+/// Tells everybody who waits for a turn that the server does not answer.
+fn turn_away(jobs: &mut mpsc::Receiver<Job>) {
+    while let Ok(job) = jobs.try_recv() {
+        drop(job.answer.send(Err(Error::Unavailable)));
+    }
+}
+
+/// Whether a commit is there whose connection is gone. If not, it never will be. Nothing if the server does not say.
+async fn look(source: &Source, committer: &str, batch: i64) -> Option<bool> {
+    match timeout(source.patience * LOOK, ask_for(source, committer, batch)).await {
+        Ok(Ok(there)) => return Some(there),
+        Ok(Err(error)) => tracing::debug!(%error, "what became of a commit is not known yet"),
+        Err(_) => tracing::debug!("what became of a commit is not said"),
+    }
+    None
+}
+
+async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
+    let doing = || failed("looking for a commit");
+    let link = source.connect().await?;
+    link.command("BEGIN").await.map_err(doing())?;
+    // Waits for the end of the transaction, should it still be under way.
+    let sql = "SELECT batch FROM committer WHERE id = $1 FOR UPDATE";
+    let params = [Param::from(committer)];
+    let rows = link.rows(&Ready::Text(sql), &bound(&params)).await?;
+    let last = rows
+        .first()
+        .map(|row| PostgresRow::new(row).opt_int(0))
+        .transpose()?;
+    if last.flatten() == Some(batch) {
+        return Ok(true);
+    }
+    let end = "UPDATE committer SET batch = -1 WHERE id = $1";
+    link.tell(&Ready::Text(end), &bound(&params))
+        .await
+        .map_err(doing())?;
+    link.command("COMMIT").await.map_err(doing())?;
+    Ok(false)
 }
 
 /// Gives a new connection a name of its own, and forgets those that are long gone.
@@ -252,5 +332,10 @@ async fn introduce(link: Link) -> Result<Open> {
         .map(|row| PostgresRow::new(row).opt_text(0))
         .transpose()?;
     let id = id.flatten().ok_or(Error::Unavailable)?.to_owned();
-    Ok(Open { link, id, batch: 0 })
+    Ok(Open {
+        link,
+        id,
+        batch: 0,
+        sent: None,
+    })
 }

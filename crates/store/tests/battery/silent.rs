@@ -1,0 +1,260 @@
+//! Commits that are under way when the server falls silent: whoever waits is told soon, time stands still meanwhile so that it can
+//! be said how soon, and nothing of them is done later than that or twice.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use domain::user::Command;
+use store::{Error, PostgresOptions, Store, StoreOptions};
+use testkit::postgres_server::{self, Database, Server};
+use tokio::time::Instant;
+
+use crate::{
+    between::Between,
+    given::*,
+    ledger::{unit, until, until_asleep},
+};
+
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The server is asked every second whether it is there, and has as long as there is patience to answer.
+const SOON: Duration = Duration::from_millis(4100);
+
+async fn node(url: String, patience: Duration) -> Store {
+    let options = PostgresOptions {
+        readers: 8,
+        lanes: 1,
+        patience,
+        ..PostgresOptions::new(url)
+    };
+    Store::open(&StoreOptions::Postgres(options)).await.unwrap()
+}
+
+/// Somebody else who keeps rows of a database to himself.
+struct Held {
+    database: Arc<Database>,
+    holder: JoinHandle<()>,
+}
+
+impl Held {
+    async fn new(database: &Arc<Database>, rows: &str) -> Self {
+        let hold = format!(
+            "CREATE TABLE let_go (now int); SET statement_timeout = '60s'; BEGIN; {rows} FOR UPDATE;
+             DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM let_go) LOOP PERFORM pg_sleep(0.005); END LOOP; END $$; ROLLBACK;"
+        );
+        let holder = std::thread::spawn({
+            let database = Arc::clone(database);
+            move || drop(database.sql(&hold))
+        });
+        until_asleep(database).await;
+        Self {
+            database: Arc::clone(database),
+            holder,
+        }
+    }
+
+    /// Waits until a commit wants what is held.
+    async fn until_wanted(&self) {
+        let wants = "SELECT count(*) FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND application_name = 'merlon' AND datname = current_database()";
+        until("it is wanted", || self.database.sql(wants) == b"1\n").await;
+    }
+
+    fn let_go(self) {
+        self.database.sql("INSERT INTO let_go VALUES (1)");
+        self.holder.join().unwrap();
+    }
+
+    /// The server died, and with it whoever held something.
+    fn died(self) {
+        assert!(self.holder.join().is_err());
+    }
+}
+
+fn is_away<T>(told: &Result<T, Failure>) -> bool {
+    matches!(told, Err(Failure::Store(Error::Unavailable)))
+}
+
+/// Lets time pass whenever nothing else happens, until `told` is there; how long that took.
+async fn takes<T>(told: impl Future<Output = T>) -> (T, Duration) {
+    tokio::time::pause();
+    let begin = Instant::now();
+    let told = told.await;
+    let took = begin.elapsed();
+    tokio::time::resume();
+    (told, took)
+}
+
+async fn until_well(store: &Store) {
+    until("the store is well again", || store.takes_writes()).await;
+}
+
+/// Waits until a committer may commit nothing more.
+async fn until_ended(database: &Database) {
+    let ended = "SELECT count(*) FROM committer WHERE batch = -1";
+    until("a commit was ended", || database.sql(ended) == b"1\n").await;
+}
+
+/// Waits until no commit is under way on the server.
+async fn until_idle(database: &Database) {
+    let under_way = "SELECT count(*) FROM pg_stat_activity
+        WHERE xact_start IS NOT NULL AND application_name = 'merlon' AND datname = current_database()";
+    until("nothing is under way", || database.sql(under_way) == b"0\n").await;
+}
+
+#[tokio::test]
+async fn commits_that_a_silent_server_keeps_waiting_are_given_up_and_those_behind_them_too() {
+    let database = Arc::new(postgres_server::database());
+    let between = Between::start(database.server().directory());
+    let store = node(between.url(&database), PATIENCE).await;
+    let ids = users(&store, 6).await;
+    let held = Held::new(&database, "SELECT FROM stream WHERE id = 'user-0'").await;
+    let decided = Arc::new(AtomicUsize::new(0));
+    let mut waiting = Vec::new();
+    for id in &ids {
+        let (store, id, counter) = (store.clone(), id.clone(), Arc::clone(&decided));
+        waiting.push(tokio::spawn(
+            async move { deactivate(&store, &id, &counter).await },
+        ));
+        if waiting.len() == 1 {
+            held.until_wanted().await;
+        }
+    }
+    until("all are decided", || decided.load(SeqCst) == ids.len()).await;
+    between.silence(true);
+    let (told, took) = takes(async {
+        let mut told = Vec::new();
+        for one in waiting {
+            told.push(one.await.unwrap());
+        }
+        told
+    })
+    .await;
+    assert!(told.iter().all(is_away), "{told:?}");
+    assert!(took < SOON, "they waited for {took:?}");
+    between.silence(false);
+    held.let_go();
+    until_well(&store).await;
+    for id in &ids {
+        let now = decide(&store, id, Command::Deactivate).await.unwrap();
+        assert_eq!(now.seq, 2, "what nobody waited for was done");
+    }
+    assert_log_is_whole(&store).await;
+}
+
+async fn deactivate(store: &Store, id: &domain::base::UserId, decided: &AtomicUsize) -> Result<(), Failure> {
+    let instance = instance();
+    let unit = store.change("test.decide", &instance, id, NOW, |work| {
+        Box::pin(async move {
+            let mut user = work.load::<domain::user::User>(id).await?;
+            work.decide(&mut user, Command::Deactivate)?;
+            decided.fetch_add(1, SeqCst);
+            Ok(())
+        })
+    });
+    unit.await
+}
+
+/// Everything of it has reached the server, and it would be done once what is held is free.
+#[tokio::test]
+async fn a_commit_that_nobody_waits_for_any_more_is_not_done_late() {
+    let database = Arc::new(postgres_server::database());
+    let between = Between::start(database.server().directory());
+    let store = node(between.url(&database), PATIENCE).await;
+    store.keep_meta("first", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let waiting = spawned(&store);
+    held.until_wanted().await;
+    between.silence(true);
+    let (told, took) = takes(waiting).await;
+    assert!(is_away(&told.unwrap()));
+    assert!(took < SOON, "it waited for {took:?}");
+    between.silence(false);
+    until_ended(&database).await;
+    held.let_go();
+    until_idle(&database).await;
+    until_well(&store).await;
+    assert_nothing_of_it(&store).await;
+}
+
+fn spawned(store: &Store) -> tokio::task::JoinHandle<Result<(), Failure>> {
+    let store = store.clone();
+    tokio::spawn(async move { unit(&store, &user(0), "unit").await })
+}
+
+async fn assert_nothing_of_it(store: &Store) {
+    assert_eq!(load(store, &user(0)).await.0.seq, 0);
+    assert!(!has_meta(store, "unit").await);
+    unit(store, &user(0), "unit").await.unwrap();
+    assert_log_is_whole(store).await;
+}
+
+#[tokio::test]
+async fn a_commit_that_the_server_did_and_could_not_say_is_there_once() {
+    let database = Arc::new(postgres_server::database());
+    let between = Between::start(database.server().directory());
+    let store = node(between.url(&database), PATIENCE).await;
+    store.keep_meta("first", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let waiting = spawned(&store);
+    held.until_wanted().await;
+    between.silence(true);
+    held.let_go();
+    let done = "SELECT count(*) FROM meta WHERE name = 'unit'";
+    until("it is done", || database.sql(done) == b"1\n").await;
+    let (told, took) = takes(waiting).await;
+    assert!(is_away(&told.unwrap()), "nobody can know");
+    assert!(took < SOON, "it waited for {took:?}");
+    between.silence(false);
+    until_well(&store).await;
+    assert_eq!(load(&store, &user(0)).await.0.seq, 1);
+    let again = unit(&store, &user(0), "unit").await;
+    assert!(matches!(again, Err(Failure::Refused(_))), "{again:?}");
+    decide(&store, &user(0), Command::Deactivate).await.unwrap();
+    assert_log_is_whole(&store).await;
+}
+
+/// As with rows that somebody keeps, or a standby that has to have everything and is gone.
+#[tokio::test]
+async fn a_commit_that_hangs_on_a_server_that_answers_is_given_up_a_little_later() {
+    let database = Arc::new(postgres_server::database());
+    let store = node(database.url(), Duration::from_millis(300)).await;
+    store.keep_meta("first", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let waiting = spawned(&store);
+    held.until_wanted().await;
+    assert!(is_away(&waiting.await.unwrap()));
+    until_ended(&database).await;
+    held.let_go();
+    until_idle(&database).await;
+    until_well(&store).await;
+    assert_nothing_of_it(&store).await;
+}
+
+/// Connections are refused at once: what became of the commit is asked for as long as there is patience, and no longer.
+#[tokio::test]
+async fn a_commit_under_way_when_the_server_dies_is_not_waited_for() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c shared_buffers=32MB")));
+    let database = Arc::new(server.database());
+    let store = node(database.url(), PATIENCE).await;
+    store.keep_meta("first", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let waiting = spawned(&store);
+    held.until_wanted().await;
+    server.crash();
+    held.died();
+    let (told, took) = takes(waiting).await;
+    assert!(is_away(&told.unwrap()));
+    assert!(took < SOON, "it waited for {took:?}");
+    server.start_again();
+    until_well(&store).await;
+    assert_nothing_of_it(&store).await;
+    store.close();
+    drop(database);
+    server.end();
+}
