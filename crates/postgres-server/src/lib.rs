@@ -9,6 +9,7 @@
 
 use parking_lot::Mutex;
 use std::{
+    convert::identity,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -51,16 +52,26 @@ pub struct Server {
 impl Server {
     /// Starts a server with further settings, each as `-c name=value`, that keeps what it acknowledges on a disk.
     pub fn start(settings: &str) -> Self {
-        Self::start_in("/tmp", settings, None)
+        Self::start_in("/tmp", settings, None, identity)
+    }
+
+    /// The same by the command that `way` makes of the one that starts it and keeps it: in a network of its own, for example.
+    pub fn start_through(settings: &str, way: impl FnOnce(&Command) -> Command) -> Self {
+        Self::start_in("/tmp", settings, None, |keeper| way(&keeper))
     }
 
     /// Starts a standby that follows this server under the name `standby`, with further settings.
     #[must_use]
     pub fn standby(&self, settings: &str) -> Self {
-        Self::start_in("/tmp", settings, Some(&self.directory))
+        Self::start_in("/tmp", settings, Some(&self.directory), identity)
     }
 
-    fn start_in(place: &str, settings: &str, primary: Option<&Path>) -> Self {
+    fn start_in(
+        place: &str,
+        settings: &str,
+        primary: Option<&Path>,
+        way: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let mut keeper = as_nobody_special();
         keeper
             .args(["-c", KEEPER, "keeper"])
@@ -68,7 +79,7 @@ impl Server {
             .arg(settings)
             .arg(place)
             .arg(primary.unwrap_or(Path::new("")));
-        let (keeper, directory) = kept(keeper);
+        let (keeper, directory) = kept(way(keeper));
         Self {
             keeper: Mutex::new(keeper),
             directory,
@@ -311,7 +322,7 @@ pub struct Database {
 pub fn database() -> Database {
     static SHARED: OnceLock<Server> = OnceLock::new();
     SHARED
-        .get_or_init(|| Server::start_in(memory(), QUICK, None))
+        .get_or_init(|| Server::start_in(memory(), QUICK, None, identity))
         .database()
 }
 

@@ -112,11 +112,12 @@ fn tests_on_postgres() -> Result<()> {
     run(cargo.args(["test", "--workspace", "--exclude", "store", "--locked"]))
 }
 
-/// Installs the server that tests start for themselves, and the pooler before it, where they are missing.
+/// Installs the server that tests start for themselves, the pooler before it, and what lays networks around it, where they are missing.
 fn database_server() -> Result<()> {
     let missing: Vec<&str> = [
         ("postgresql", postgres_server::installed().is_some()),
         ("pgbouncer", postgres_server::pooler().is_some()),
+        ("iproute2", Command::new("ip").arg("-Version").output().is_ok()),
     ]
     .into_iter()
     .filter_map(|(package, is_there)| (!is_there).then_some(package))
@@ -127,7 +128,7 @@ fn database_server() -> Result<()> {
     let as_root = output(Command::new("id").arg("-u"))? == b"0\n";
     if !as_root || !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "tests need the PostgreSQL server and PgBouncer: sudo apt-get install {} (Debian, Ubuntu)",
+            "tests need the PostgreSQL server, PgBouncer and `ip`: sudo apt-get install {} (Debian, Ubuntu)",
             missing.join(" ")
         );
     }

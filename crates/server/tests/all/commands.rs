@@ -29,7 +29,22 @@ impl Started {
 
     /// The same with a configuration.
     pub(crate) fn with(dir: &Path, environment: &[(&str, String)]) -> Self {
-        let mut child = merlon(dir)
+        Self::run(merlon(dir), dir, environment)
+    }
+
+    /// The same by the command that `way` makes of it.
+    pub(crate) fn through(
+        dir: &Path,
+        environment: &[(&str, String)],
+        way: impl FnOnce(&Command) -> Command,
+    ) -> Self {
+        let mut command = way(&merlon(dir));
+        command.current_dir(dir).env_clear();
+        Self::run(command, dir, environment)
+    }
+
+    fn run(mut command: Command, dir: &Path, environment: &[(&str, String)]) -> Self {
+        let mut child = command
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["start", "--listen", "127.0.0.1:0", "--data"])
             .arg(dir.join("data"))

@@ -12,6 +12,10 @@ mod commands;
 mod docs;
 mod listener;
 mod migrate;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod partition;
 mod peer;
 mod requests;
 mod shutdown;

@@ -1,5 +1,5 @@
-//! Commits that are under way when the server falls silent: whoever waits is told soon, time stands still meanwhile so that it can
-//! be said how soon, and nothing of them is done later than that or twice.
+//! A server that falls silent: whoever waits is told soon, and nothing of what was under way is done late or twice. Time stands still
+//! while somebody waits, and passes only when nothing else can happen, so that it can be said how soon.
 
 use std::{
     sync::{
@@ -105,6 +105,38 @@ async fn until_idle(database: &Database) {
     let under_way = "SELECT count(*) FROM pg_stat_activity
         WHERE xact_start IS NOT NULL AND application_name = 'merlon' AND datname = current_database()";
     until("nothing is under way", || database.sql(under_way) == b"0\n").await;
+}
+
+/// A server that hangs is noticed, whoever reads is told, whoever comes then does not wait at all, and all are served again once it
+/// goes on.
+#[tokio::test]
+async fn a_server_that_hangs_is_not_waited_for() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c fsync=off -c shared_buffers=32MB")));
+    let database = server.database();
+    let store = node(database.url(), PATIENCE).await;
+    decide(&store, &user(0), create()).await.unwrap();
+    let mut view = store.snapshot().await.unwrap();
+    let read = "SELECT count(*) FROM stream";
+    assert_eq!(view.first(read, &[], |row| row.int(0)).await.unwrap(), Some(1));
+    server.signal("STOP");
+    let (given_up, took) = takes(view.first(read, &[], |row| row.int(0))).await;
+    assert!(matches!(given_up, Err(Error::Unavailable)), "{given_up:?}");
+    assert!(took < SOON, "it waited for {took:?}");
+    assert!(!store.takes_writes());
+    let ((), took) = takes(async {
+        for _ in 0..100 {
+            assert!(matches!(store.snapshot().await, Err(Error::Unavailable)));
+            assert!(is_away(&decide(&store, &user(0), Command::Deactivate).await));
+        }
+    })
+    .await;
+    assert_eq!(took, Duration::ZERO, "they waited");
+    server.signal("CONT");
+    until_well(&store).await;
+    decide(&store, &user(0), Command::Deactivate).await.unwrap();
+    store.close();
+    drop(database);
+    server.end();
 }
 
 #[tokio::test]
