@@ -32,6 +32,8 @@ const MARGIN: Span = Span::seconds(10);
 const NAP: Duration = Duration::from_secs(30);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How often the store is asked in any case to remove a message.
+const CHANCES: u32 = 3;
 
 struct Worker {
     ctx: Arc<Ctx>,
@@ -183,13 +185,16 @@ impl Worker {
     }
 
     /// Removes the message and its readable code with it. A message that was sent but cannot be removed would be sent
-    /// again, so the store gets more than one chance.
+    /// again once its lease is over, so the store is asked until it does it: for as long as anybody would send the message, but
+    /// not when all is to stop.
     async fn end(&self, due: &Due, label: report::Label, outcome: Outcome) {
-        for _ in 0..3 {
+        for tries in 1.. {
             match delivery::finish(&self.ctx, due).await {
                 Ok(true) => return report::outcome(label, due, outcome),
                 Ok(false) => return report::outcome(label, due, Outcome::Overtaken),
-                Err(_) => tokio::time::sleep(STORE_PAUSE / 10).await,
+                Err(_) if tries < CHANCES => tokio::time::sleep(STORE_PAUSE / 10).await,
+                Err(_) if self.stop.is_cancelled() || self.ctx.now() >= due.expires() => break,
+                Err(_) => _ = timeout(STORE_PAUSE, self.stop.cancelled()).await,
             }
         }
         tracing::error!(message = due.id(), "a finished message could not be removed");

@@ -84,6 +84,35 @@ async fn after_a_crash_while_sending_the_same_mail_goes_out_again() {
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_removed_for_a_while_is_sent_once() {
+    let (world, hook) = (World::new().await, Hook::start().await);
+    let database = &world.test.database;
+    database
+        .run_either(
+            "CREATE TRIGGER kept BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'kept'); END",
+            "CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'kept'; END $$;
+             CREATE TRIGGER kept BEFORE DELETE ON outbox FOR EACH STATEMENT EXECUTE FUNCTION kept()",
+        )
+        .await;
+    let worker = world.worker(webhook::senders(&webhook::settings(&hook)));
+    world.ask("+41791234567").await;
+    until(async || hook.calls().len() == 1).await;
+    for _ in 0..4 {
+        a_moment().await;
+    }
+    database
+        .run_either("DROP TRIGGER kept", "DROP TRIGGER kept ON outbox")
+        .await;
+    world.emptied().await;
+    assert_eq!(
+        hook.calls().len(),
+        1,
+        "it was sent, and need not wait for its lease"
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_channel_that_hangs_holds_up_no_other() {
     let (world, sink, hook) = (World::new().await, Sink::start().await, Hook::start().await);
     hook.always(hook::Mood::Hang);
