@@ -1,4 +1,4 @@
-//! The three calls that are measured, over either wire form, and those that prepare them.
+//! The calls that are measured, three of them over either wire form, and those that prepare them.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -228,6 +228,19 @@ impl Line {
 }
 
 impl Line {
+    /// Gives a user a new password, one of its own for each number.
+    pub(crate) async fn set_password(&mut self, user: &Arc<str>, number: usize) -> anyhow::Result<()> {
+        let Self::Json(http) = self else {
+            anyhow::bail!("passwords are set over JSON");
+        };
+        http.prepare(
+            "POST",
+            format_args!("/resources/v3alpha/users/{user}/password"),
+            format_args!(r#"{{"password":"lighthouse keeper {number}"}}"#),
+        );
+        http.send().await.map(drop)
+    }
+
     /// Searches users with these filters; answers how many there are.
     pub(crate) async fn search(&mut self, filters: &str) -> anyhow::Result<u64> {
         let Self::Json(http) = self else {

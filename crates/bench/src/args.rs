@@ -76,6 +76,8 @@ pub(crate) enum Subject {
     Get,
     /// Adds at a fixed rate.
     Pace,
+    /// Reads beside writers, and beside passwords.
+    Beside,
     /// A user with a long history.
     History,
     /// Memory at rest, start, size.
@@ -83,7 +85,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Sync,
         Self::Echo,
         Self::Append,
@@ -91,6 +93,7 @@ impl Subject {
         Self::Verify,
         Self::Get,
         Self::Pace,
+        Self::Beside,
         Self::History,
         Self::Footprint,
     ];

@@ -207,6 +207,34 @@ impl Job for Get {
     }
 }
 
+/// Gives users passwords, one after the other: as the password of a sign-in is hashed to be compared, so is a new one.
+#[derive(Debug)]
+pub(crate) struct Passwords {
+    people: Arc<People>,
+    next: AtomicUsize,
+}
+
+impl Passwords {
+    /// For users who get factors otherwise.
+    pub(crate) fn new(people: Arc<People>) -> Self {
+        Self {
+            people,
+            next: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Job for Passwords {
+    type Line = Line;
+    type Yield = ();
+
+    async fn once(&self, line: &mut Line) -> anyhow::Result<Option<()>> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let user = &self.people.targets[jump(n, self.people.targets.len())];
+        line.set_password(user, n).await.map(Some)
+    }
+}
+
 /// Adds nothing and reads nothing: opens a window on an idle server.
 pub(crate) async fn knock(place: &Place) -> anyhow::Result<crate::http1::Http1> {
     let mut http = place.http().await?;

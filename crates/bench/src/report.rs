@@ -127,6 +127,19 @@ fn singles(text: &mut String, once: &Once) -> std::fmt::Result {
             pace.disk.rate
         )?;
     }
+    if let Some(found) = &once.beside {
+        writeln!(
+            text,
+            "reads at {}/s, p50 / p99 ms: alone {}",
+            found.rate, found.alone
+        )?;
+        writeln!(text, "  beside {:.0} adds/s {}", found.adds, found.writers)?;
+        writeln!(
+            text,
+            "  beside {:.0} passwords/s {}; the cores hash {:.0}/s that do nothing else",
+            found.hashed, found.passwords, found.hashable
+        )?;
+    }
     if let Some(history) = &once.history {
         let ((long_c, short_c), (long_r, short_r)) = (history.command, history.read);
         writeln!(

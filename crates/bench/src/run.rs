@@ -220,6 +220,10 @@ impl Bench {
             self.bar.set_message(format!("{PACE} adds a second"));
             once.pace = Some(goal::pace::measure(self, PACE, PACE_WIDTH).await?);
         }
+        if self.plan.has(Subject::Beside) {
+            self.bar.set_message("reads beside writers and passwords");
+            once.beside = Some(goal::beside::measure(self).await?);
+        }
         if self.plan.has(Subject::History) {
             self.bar.set_message("a user with a long history");
             once.history = Some(goal::history::measure(self).await?);

@@ -1,5 +1,6 @@
 //! The goals: what was measured, what must be, what is striven for.
 
+pub(crate) mod beside;
 pub(crate) mod footprint;
 pub(crate) mod history;
 pub(crate) mod pace;
@@ -13,6 +14,7 @@ use crate::{
     process::Memory,
 };
 
+use beside::Beside;
 use footprint::Footprint;
 use history::History;
 use pace::Pace;
@@ -21,6 +23,7 @@ use pace::Pace;
 #[derive(Debug, Default)]
 pub(crate) struct Once {
     pub(crate) pace: Option<Pace>,
+    pub(crate) beside: Option<Beside>,
     pub(crate) history: Option<History>,
     pub(crate) footprint: Option<Footprint>,
     /// Of the server that answered everything.
@@ -135,6 +138,9 @@ pub(crate) fn judge(ledger: &Ledger, once: &Once) -> Vec<Goal> {
     if let Some(pace) = &once.pace {
         self::pace(&mut judge, pace);
     }
+    if let Some(beside) = &once.beside {
+        self::beside(&mut judge, beside);
+    }
     group_commit(&mut judge, ledger);
     if let Some(history) = &once.history {
         self::history(&mut judge, history);
@@ -206,6 +212,20 @@ fn pace(judge: &mut Judge, pace: &Pace) {
     judge.at_most("P7", (what("p99"), "ms"), add(0.99), p99);
     let p50 = 2.0 * disk(0.5) + 0.5;
     judge.at_most("P8", (what("p50"), "ms"), add(0.5), (p50, p50));
+}
+
+fn beside(judge: &mut Judge, found: &Beside) {
+    let what = format!("p99 of reads beside {} writers", beside::WRITERS);
+    judge.at_most("P9", (what, "ms"), Some(found.writers.p99), (10.0, 10.0));
+    let share = found.hashed / found.hashable.max(1e-9);
+    judge.at_least("P13", "passwords ÷ what the cores hash", Some(share), (0.9, 0.9));
+    let slower = found.passwords.p99 / found.alone.p99.max(1e-9);
+    judge.at_most(
+        "P13",
+        ("p99 of reads beside them ÷ alone", ""),
+        Some(slower),
+        (2.0, 2.0),
+    );
 }
 
 fn group_commit(judge: &mut Judge, ledger: &Ledger) {
