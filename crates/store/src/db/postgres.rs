@@ -113,6 +113,10 @@ impl Health {
     /// Waits for an answer, but no longer than it takes to notice that the server does not answer anybody.
     async fn awaits<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let silence = self.0.silence.notified();
+        // Whoever comes after the bell does not wait for the next.
+        if *self.0.is_lost.borrow() {
+            return Err(Error::Unavailable);
+        }
         tokio::select! {
             biased;
             answer = answer => answer,
@@ -136,8 +140,8 @@ impl Health {
     /// The server was asked and did not answer; whether that has been so for as long as there is patience.
     fn is_silent(&self, for_long: bool) {
         self.0.is_ill.store(true, Relaxed);
-        self.0.silence.notify_waiters();
         self.0.is_lost.send_replace(for_long);
+        self.0.silence.notify_waiters();
     }
 }
 

@@ -115,15 +115,19 @@ async fn a_server_that_hangs_is_not_waited_for() {
     let database = server.database();
     let store = node(database.url(), PATIENCE).await;
     decide(&store, &user(0), create()).await.unwrap();
-    let mut view = store.snapshot().await.unwrap();
+    let (mut view, mut other) = (store.snapshot().await.unwrap(), store.snapshot().await.unwrap());
     let read = "SELECT count(*) FROM stream";
-    assert_eq!(view.first(read, &[], |row| row.int(0)).await.unwrap(), Some(1));
+    for view in [&mut view, &mut other] {
+        assert_eq!(view.first(read, &[], |row| row.int(0)).await.unwrap(), Some(1));
+    }
     server.signal("STOP");
     let (given_up, took) = takes(view.first(read, &[], |row| row.int(0))).await;
     assert!(matches!(given_up, Err(Error::Unavailable)), "{given_up:?}");
     assert!(took < SOON, "it waited for {took:?}");
     assert!(!store.takes_writes());
     let ((), took) = takes(async {
+        let late = other.first(read, &[], |row| row.int(0)).await;
+        assert!(matches!(late, Err(Error::Unavailable)), "{late:?}");
         for _ in 0..100 {
             assert!(matches!(store.snapshot().await, Err(Error::Unavailable)));
             assert!(is_away(&decide(&store, &user(0), Command::Deactivate).await));
