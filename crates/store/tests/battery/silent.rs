@@ -94,6 +94,16 @@ async fn until_well(store: &Store) {
     until("the store is well again", || store.takes_writes()).await;
 }
 
+/// Waits until a commit is answered again.
+async fn until_served(store: &Store) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while let Err(error) = store.keep_meta("served", b"x").await {
+        assert!(matches!(error, Error::Unavailable), "{error:?}");
+        assert!(Instant::now() < deadline, "it is never served");
+        until_well(store).await;
+    }
+}
+
 /// Waits until a committer may commit nothing more.
 async fn until_ended(database: &Database) {
     let ended = "SELECT count(*) FROM committer WHERE batch = -1";
@@ -270,6 +280,46 @@ async fn a_commit_that_hangs_on_a_server_that_answers_is_given_up_a_little_later
     until_idle(&database).await;
     until_well(&store).await;
     assert_nothing_of_it(&store).await;
+}
+
+/// A synchronous standby is gone: whatever is committed waits for it, and questions are answered. However often somebody tries, a
+/// lane has one commit under way, and one connection.
+#[tokio::test]
+async fn commits_that_wait_for_a_standby_that_is_gone_do_not_pile_up() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c shared_buffers=32MB")));
+    let database = server.database();
+    let store = node(database.url(), Duration::from_millis(300)).await;
+    let number = |sql: &str| String::from_utf8(server.sql("postgres", sql)).unwrap();
+    let wait_for = |standby: &str| {
+        number(&format!(
+            "ALTER SYSTEM SET synchronous_standby_names = '{standby}'"
+        ));
+        number("SELECT pg_reload_conf()");
+    };
+    let stuck = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    for (round, times) in [3, 4].into_iter().enumerate() {
+        wait_for("nobody");
+        for n in 0..times {
+            until_well(&store).await;
+            let told = unit(&store, &user(10 * round + n), &format!("unit-{round}-{n}")).await;
+            assert!(is_away(&told), "{told:?}");
+            assert_eq!(number(stuck), "1\n", "in round {round}");
+        }
+        wait_for("");
+        until("nothing waits for the standby", || number(stuck) == "0\n").await;
+        until_served(&store).await;
+    }
+    assert!(
+        has_meta(&store, "unit-1-0").await,
+        "the first of the second round was committed"
+    );
+    assert_eq!(load(&store, &user(10)).await.0.seq, 1);
+    let others = "SELECT count(*) FROM meta WHERE name LIKE 'unit-%'";
+    assert_eq!(database.sql(others), b"1\n", "and no other was begun");
+    assert_log_is_whole(&store).await;
+    store.close();
+    drop(database);
+    server.end();
 }
 
 /// Connections are refused at once: what became of the commit is asked for as long as there is patience, and no longer.

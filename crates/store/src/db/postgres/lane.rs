@@ -69,6 +69,7 @@ impl Lanes {
                 lane: i64::try_from(lane).unwrap_or_default(),
                 open: None,
                 unsure: None,
+                opening: JoinSet::new(),
                 looks: JoinSet::new(),
             };
             tokio::spawn(desk.work(jobs));
@@ -125,7 +126,9 @@ struct Desk {
     lane: i64,
     open: Option<Open>,
     unsure: Option<Unsure>,
-    /// Looks for commits that nobody waits for any more.
+    /// The next connection, if somebody asked for it and did not wait so long.
+    opening: JoinSet<Result<Open>>,
+    /// The look for a commit that nobody waits for any more, if there is one.
     looks: JoinSet<()>,
 }
 
@@ -217,14 +220,36 @@ impl Desk {
         Ok(done)
     }
 
+    /// The connection, a new one if need be. While something hangs on the server that the last one left, there is none, and no
+    /// further one is asked for: what hangs does not become more.
     async fn open(&mut self) -> Result<&mut Open> {
         if self.open.as_ref().is_some_and(|open| open.link.is_closed()) {
             self.open = None;
         }
         if self.open.is_none() {
-            self.open = Some(introduce(self.source.connect().await?).await?);
+            while self.looks.join_next().await.is_some() {}
+            // What failed was for somebody who did not wait for it.
+            let mut opened = self.opening.try_join_next().and_then(|opened| opened.ok()?.ok());
+            if opened.is_none() {
+                opened = Some(self.opened().await?);
+            }
+            self.open = opened;
         }
         self.open.as_mut().ok_or(Error::Unavailable)
+    }
+
+    async fn opened(&mut self) -> Result<Open> {
+        if self.opening.is_empty() {
+            let (source, health) = (Arc::clone(&self.source), self.health.clone());
+            self.opening.spawn(async move {
+                tokio::select! {
+                    () = health.is_lost() => Err(Error::Unavailable),
+                    opened = async { introduce(source.connect().await?).await } => opened,
+                }
+            });
+        }
+        let opened = self.opening.join_next().await;
+        opened.and_then(Result::ok).ok_or(Error::Unavailable)?
     }
 
     /// Gives up the connection, and keeps in mind what may be under way on it.
@@ -263,13 +288,17 @@ impl Desk {
             return false;
         };
         let (source, health) = (Arc::clone(&self.source), self.health.clone());
-        while self.looks.try_join_next().is_some() {}
         self.looks.spawn(async move {
             loop {
                 sleep(AGAIN).await;
-                if health.is_well()
-                    && let Some(there) = look(&source, &committer, batch).await
-                {
+                if !health.is_well() {
+                    continue;
+                }
+                let looked = tokio::select! {
+                    () = health.is_lost() => None,
+                    looked = look(&source, &committer, batch) => looked,
+                };
+                if let Some(there) = looked {
                     tracing::info!(there, "it is known what became of a batch");
                     return;
                 }
@@ -296,10 +325,14 @@ async fn look(source: &Source, committer: &str, batch: i64) -> Option<bool> {
     None
 }
 
+/// A commit that is still under way is not waited for without end, nor is a standby: should the server crash, whatever the mark is
+/// to end has ended, too.
+const LOOK_AT: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL synchronous_commit = off";
+
 async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
     let doing = || failed("looking for a commit");
     let link = source.connect().await?;
-    link.command("BEGIN").await.map_err(doing())?;
+    link.command(LOOK_AT).await.map_err(doing())?;
     // Waits for the end of the transaction, should it still be under way.
     let sql = "SELECT batch FROM committer WHERE id = $1 FOR UPDATE";
     let params = [Param::from(committer)];
