@@ -36,7 +36,7 @@ struct Rendered {
 }
 
 fn render() -> Option<Rendered> {
-    let contract = contract::Contract::read(proto::DESCRIPTOR_SET)?;
+    let contract = contract::Contract::read(&proto::descriptor_set().ok()?)?;
     let document = document::build(&contract);
     Some(Rendered {
         page: page::render(&document),

@@ -13,8 +13,10 @@ mod shapes;
 
 use std::error::Error;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::{Compression, write::GzEncoder};
 use prost_reflect::DescriptorPool;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -39,7 +41,7 @@ fn main() -> Result<()> {
     let encoded = compiler.encode_file_descriptor_set();
     let pool = compiler.descriptor_pool();
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), &encoded)?;
+    fs::write(out.join("descriptors.gz"), packed(&encoded)?)?;
     fs::write(out.join("infrastructure.bin"), infrastructure()?)?;
 
     let mut set = compiler.file_descriptor_set();
@@ -64,6 +66,12 @@ fn main() -> Result<()> {
     fs::write(out.join("shapes.rs"), shapes::tables(&pool)?)?;
     fs::write(out.join("fields.rs"), fields::setters(&pool)?)?;
     Ok(())
+}
+
+fn packed(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(bytes)?;
+    Ok(packed.finish()?)
 }
 
 /// The descriptors of what the transport serves by itself.

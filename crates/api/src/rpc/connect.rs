@@ -2,6 +2,7 @@
 //! and gRPC health beside it.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -102,8 +103,8 @@ impl Reflection {
             .then(|| self.router.get_or_init(make))
     }
 
-    fn reflector(&self) -> Result<Reflector, connectrpc_reflection::ReflectionError> {
-        let mut reflector = Reflector::from_descriptor_set_bytes(proto::DESCRIPTOR_SET)?;
+    fn reflector(&self) -> Result<Reflector, Box<dyn Error>> {
+        let mut reflector = Reflector::from_descriptor_set_bytes(&proto::descriptor_set()?)?;
         reflector.add_descriptor_set_bytes(proto::INFRASTRUCTURE_DESCRIPTOR_SET)?;
         Ok(reflector.with_services(self.services.iter().copied().chain(["grpc.health.v1.Health"])))
     }

@@ -76,7 +76,7 @@ fn answer(service: &Service<()>, info: &'static MethodInfo, input: Input<'_>) ->
 
 #[test]
 fn damaged_input_is_refused_and_never_fatal() {
-    let pool = DescriptorPool::decode(crate::DESCRIPTOR_SET).expect("descriptors");
+    let pool = DescriptorPool::decode(&*crate::descriptor_set().expect("unpacked")).expect("descriptors");
     let mut dice = Dice(7);
     let services = services();
     let tried = services

@@ -97,7 +97,7 @@ fn check<M: Message + Name + Default + PartialEq + Serialize + DeserializeOwned>
 
 #[test]
 fn both_implementations_read_and_write_the_same_json() {
-    let pool = DescriptorPool::decode(crate::DESCRIPTOR_SET).expect("descriptors");
+    let pool = DescriptorPool::decode(&*crate::descriptor_set().expect("unpacked")).expect("descriptors");
     macro_rules! check {
         ($($package:path => $($message:ident),+;)+) => { $({ use $package::*; $(check::<$message>(&pool);)+ })+ };
     }

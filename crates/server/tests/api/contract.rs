@@ -7,8 +7,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use proto::rpc::{Body, MethodInfo, Segment};
 use serde_json::{Map, Value, json};
 
-static POOL: LazyLock<DescriptorPool> =
-    LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTOR_SET).expect("descriptors"));
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(&*proto::descriptor_set().expect("unpacked")).expect("descriptors")
+});
 
 /// The method of `Service/Method`, where the service may be shortened from the left.
 pub(crate) fn method(name: &str) -> &'static MethodInfo {
