@@ -100,7 +100,8 @@ fn connect(path: &Path, cache_mib: i64) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection for reading only.
+/// A connection for reading only. The file is not mapped: a mapping would be made anew after each commit, with a fault for each
+/// page that is touched, which costs more than to read these pages.
 fn connect_reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
@@ -110,7 +111,7 @@ fn connect_reader(path: &Path) -> Result<Connection> {
             "PRAGMA query_only = ON;
              PRAGMA busy_timeout = 10000;
              PRAGMA cache_size = -4096;
-             PRAGMA mmap_size = 1073741824;",
+             PRAGMA mmap_size = 0;",
         )
         .map_err(Error::while_doing("preparing the database to read"))?;
     keep_plans(&connection)?;
