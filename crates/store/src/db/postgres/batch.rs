@@ -73,7 +73,10 @@ impl From<Error> for Trouble {
 }
 
 /// Whoever is not heard of any more gives its locks back after a while.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
+pub(super) const PATIENCE: &str = "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// Behind a pooler, where the connection is not ours.
+const BEGIN_POOLED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL lock_timeout = '5s'";
 /// Division by zero for a committer that was ended: its batch is not to be committed any more.
 const MARK: &str =
@@ -192,8 +195,9 @@ async fn lock<'a>(link: &Link, sets: &[&'a WriteSet]) -> Result<Heads<'a>, Troub
             statements.push((link.ready(sql).await?, keys.bound()));
         }
     }
+    let begin = if link.is_pooled() { BEGIN_POOLED } else { BEGIN };
     let mut all: Vec<Sending<'_, Vec<Row>>> =
-        vec![Box::pin(async { link.command(BEGIN).await.map(|()| Vec::new()) })];
+        vec![Box::pin(async { link.command(begin).await.map(|()| Vec::new()) })];
     for (statement, keys) in &statements {
         all.push(Box::pin(link.ask(statement, keys)));
     }

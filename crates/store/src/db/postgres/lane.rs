@@ -1,6 +1,12 @@
 //! Committers: each takes whatever gathered while its last commit ran, and commits it at once on a connection of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
@@ -42,7 +48,63 @@ struct Job {
 }
 
 #[derive(Debug)]
-pub(super) struct Lanes(Mutex<Vec<mpsc::Sender<Job>>>);
+pub(super) struct Lanes {
+    queues: Mutex<Vec<mpsc::Sender<Job>>>,
+    width: Arc<Width>,
+}
+
+/// How many committers are at work. What a commit costs beside its sets is shared by them, so one more begins when batches are
+/// large, and one less goes on when they are small.
+#[derive(Debug)]
+struct Width {
+    now: AtomicUsize,
+    most: usize,
+    /// Size of batches of late, in sixteenths.
+    size: AtomicUsize,
+}
+
+/// Batches of this size are large.
+const LARGE: usize = 32;
+/// Batches of this size are small.
+const SMALL: usize = 8;
+/// The size of batches is a mean of about so many.
+const LATE: usize = 16;
+
+impl Width {
+    fn new(most: usize) -> Self {
+        Self {
+            now: AtomicUsize::new(1),
+            most,
+            size: AtomicUsize::new(0),
+        }
+    }
+
+    fn now(&self) -> usize {
+        self.now.load(Relaxed)
+    }
+
+    /// Two committers may do this at once; what one of them noted is lost then, and the next batch says it again.
+    fn note(&self, batch: usize) {
+        let before = self.size.load(Relaxed);
+        let size = before - before / LATE + batch;
+        let now = self.now();
+        let next = if size > LARGE * LATE {
+            (now + 1).min(self.most)
+        } else if size < SMALL * LATE {
+            now.saturating_sub(1).max(1)
+        } else {
+            now
+        };
+        // With another number of committers batches have another size, which shows after some.
+        let size = if next == now {
+            size
+        } else {
+            usize::midpoint(SMALL, LARGE) * LATE
+        };
+        self.size.store(size, Relaxed);
+        self.now.store(next, Relaxed);
+    }
+}
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,6 +121,7 @@ impl Lanes {
         health: &Health,
     ) -> Self {
         let count = count.clamp(1, batch::LANES);
+        let width = Arc::new(Width::new(count));
         let start = |n: usize| {
             let (queue, jobs) = mpsc::channel(QUEUE);
             let lane = (usize::from(node) * count + n) % batch::LANES;
@@ -67,6 +130,7 @@ impl Lanes {
                 hearers: hearers.clone(),
                 health: health.clone(),
                 lane: i64::try_from(lane).unwrap_or_default(),
+                width: Arc::clone(&width),
                 open: None,
                 unsure: None,
                 opening: JoinSet::new(),
@@ -75,20 +139,20 @@ impl Lanes {
             tokio::spawn(desk.work(jobs));
             queue
         };
-        Self(Mutex::new((0..count).map(start).collect()))
+        let queues = (0..count).map(start).collect();
+        Self {
+            queues: Mutex::new(queues),
+            width,
+        }
     }
 
     /// What concerns one stream goes through one committer, so that its changes do not wait for each other's locks.
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
         let (answer, outcome) = oneshot::channel();
         {
-            let lanes = self.0.lock();
+            let lanes = self.queues.lock();
             let about = set.streams.first().map_or(set.name, |stream| &stream.id);
-            let lane = if lanes.is_empty() {
-                None
-            } else {
-                lanes.get(spread(about, lanes.len()))
-            };
+            let lane = lanes.get(spread(about, self.width.now()));
             let lane = lane.ok_or(Error::Closed)?;
             lane.try_send(Job { set, answer }).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Error::Overloaded,
@@ -99,7 +163,7 @@ impl Lanes {
     }
 
     pub(super) fn close(&self) {
-        self.0.lock().clear();
+        self.queues.lock().clear();
     }
 }
 
@@ -124,6 +188,7 @@ struct Desk {
     hearers: Hearers,
     health: Health,
     lane: i64,
+    width: Arc<Width>,
     open: Option<Open>,
     unsure: Option<Unsure>,
     /// The next connection, if somebody asked for it and did not wait so long.
@@ -145,6 +210,7 @@ impl Desk {
     /// Commits a batch and tells everybody what became of it. False if the server did not answer in time.
     async fn commit(&mut self, jobs: &mut Vec<Job>) -> bool {
         histogram!("merlon_store_batch_size").record(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+        self.width.note(jobs.len());
         let sets: Vec<&WriteSet> = jobs.iter().map(|job| &job.set).collect();
         let settled = self.settle_in_time(&sets).await;
         // Also after a failure: nobody may know whether it was committed.
@@ -365,10 +431,32 @@ async fn introduce(link: Link) -> Result<Open> {
         .map(|row| PostgresRow::new(row).opt_text(0))
         .transpose()?;
     let id = id.flatten().ok_or(Error::Unavailable)?.to_owned();
+    link.set(batch::PATIENCE).await;
     Ok(Open {
         link,
         id,
         batch: 0,
         sent: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Width;
+
+    fn after(width: &Width, batches: usize, size: usize) -> usize {
+        (0..batches).for_each(|_| width.note(size));
+        width.now()
+    }
+
+    #[test]
+    fn large_batches_make_more_committers_work_and_small_ones_fewer() {
+        let width = Width::new(4);
+        assert_eq!(after(&width, 1_000, 20), 1, "neither large nor small");
+        assert_eq!(after(&width, 1_000, 100), 4, "no more than there are");
+        assert_eq!(after(&width, 1_000, 20), 4, "neither large nor small");
+        assert_eq!(after(&width, 1_000, 2), 1, "one goes on");
+        assert!(after(&width, 12, 500) > 2, "a rush is noticed soon");
+        assert_eq!(after(&width, 1_000, 1), 1);
+    }
 }
