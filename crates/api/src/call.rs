@@ -1,6 +1,6 @@
 //! What a handler knows of the call it answers: for whom, in which language, until when.
 
-use app::{Caller, Error, Language};
+use app::{Caller, Error, Language, feature::Fresh};
 use domain::base::{InstanceId, OrgId, Timestamp};
 use proto::rpc::Status;
 use tokio::time::Instant;
@@ -17,6 +17,8 @@ pub struct Call {
     pub instance: InstanceId,
     /// Who is asking; nobody for public methods.
     pub caller: Option<Caller>,
+    /// What is remembered may be believed if it was so then; asked for when there is somebody to admit.
+    pub fresh: Option<Fresh>,
     /// The organization that the header `x-zitadel-orgid` names; it exists.
     pub org: Option<OrgId>,
     /// The language of texts and of messages that this call sends.

@@ -39,6 +39,7 @@ impl TokenGate {
         Ok(Call {
             instance: instance.ok_or_else(|| error::instance_unknown().status(language))?,
             caller: None,
+            fresh: None,
             org: None,
             language,
             request_id: head.request_id.clone(),
@@ -54,9 +55,10 @@ impl TokenGate {
     }
 
     /// Who shows the token. A token that cannot be used looks the same whatever the reason.
-    async fn caller(&self, call: &Call, headers: &HeaderMap) -> Result<Caller, Status> {
+    async fn caller(&self, call: &mut Call, headers: &HeaderMap) -> Result<Caller, Status> {
         let token = bearer(headers, call.language)?;
-        let found = access::authenticate(&self.ctx, &call.instance, token).await;
+        let fresh = *call.fresh.insert(self.ctx.fresh().await);
+        let found = access::authenticate(&self.ctx, fresh, &call.instance, token).await;
         let found = found.map_err(|error| call.refuse(Op::Admit, error))?;
         found.ok_or_else(|| error::token_unusable().status(call.language))
     }
@@ -86,7 +88,7 @@ impl Gate for TokenGate {
         let Some(permission) = method.permission else {
             return Ok(call);
         };
-        let caller = self.caller(&call, &head.headers).await?;
+        let caller = self.caller(&mut call, &head.headers).await?;
         call.org = self.organization(&call, &head.headers).await?;
         if permission != AUTHENTICATED {
             may_call(&caller, permission).map_err(|answer| answer.status(call.language))?;

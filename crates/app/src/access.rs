@@ -7,7 +7,7 @@ use domain::{
     base::{InstanceId, OrgId, UserId},
     user::{Membership, Person, User, UserState},
 };
-use store::{Snapshot, Stream, Work, read};
+use store::{Fresh, Snapshot, Stream, Work, read};
 
 use crate::{
     ctx::Ctx,
@@ -185,12 +185,17 @@ pub(crate) async fn resolve_org(
 }
 
 /// Finds who stands behind a bearer token. Nothing for one that is malformed, unknown, expired, or of a user who is
-/// not active: all of them look the same.
-pub async fn authenticate(ctx: &Ctx, instance: &InstanceId, token: &str) -> Result<Option<Caller>> {
+/// not active: all of them look the same. What the answer rests on was so when `fresh` was asked for, or later.
+pub async fn authenticate(
+    ctx: &Ctx,
+    fresh: Fresh,
+    instance: &InstanceId,
+    token: &str,
+) -> Result<Option<Caller>> {
     let Some((id, digest)) = secret::read_token(token) else {
         return Ok(None);
     };
-    let Some(holder) = ctx.store.token_holder(instance, &id).await? else {
+    let Some(holder) = ctx.store.token_holder(fresh, instance, &id).await? else {
         return Ok(None);
     };
     let sound = secret::same_digest(&holder.digest, &digest)
@@ -206,6 +211,6 @@ pub async fn authenticate(ctx: &Ctx, instance: &InstanceId, token: &str) -> Resu
 
 /// Whether the organization that a caller names as context exists.
 pub async fn org_exists(ctx: &Ctx, instance: &InstanceId, org: &OrgId) -> Result<bool> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     Ok(read::org::exists(&mut snapshot, instance, org).await?)
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use domain::{base::Timestamp, user::Channel};
-use store::Store;
+use store::{Fresh, Store};
 use tokio::sync::Notify;
 
 use crate::{
@@ -68,6 +68,11 @@ impl Ctx {
     /// Now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Asks whether what this node remembers may be believed, once for all that one request asks for.
+    pub async fn fresh(&self) -> Fresh {
+        self.store.fresh().await
     }
 
     /// A new id: decimal digits, growing with time.

@@ -8,7 +8,7 @@ use domain::{
 use store::Stored;
 
 pub use domain::instance::{Feature, Features};
-pub use store::Head;
+pub use store::{Fresh, Head};
 
 use crate::{
     access::Caller,
@@ -25,9 +25,9 @@ pub struct FeaturesView {
     pub features: Features,
 }
 
-/// Whether a feature is on. Costs no query unless the instance was changed since the last one.
-pub async fn is_on(ctx: &Ctx, instance: &InstanceId, feature: Feature) -> Result<bool> {
-    Ok(ctx.store.features(instance).await?.is_on(feature))
+/// Whether a feature is on, or was when `fresh` was asked for. Costs no query unless the instance was changed since the last one.
+pub async fn is_on(ctx: &Ctx, fresh: Fresh, instance: &InstanceId, feature: Feature) -> Result<bool> {
+    Ok(ctx.store.features(fresh, instance).await?.is_on(feature))
 }
 
 /// Sets what `wanted` holds and leaves the rest. What was acknowledged holds for every call that begins afterwards. Needs
@@ -46,7 +46,7 @@ pub async fn reset(ctx: &Ctx, caller: &Caller) -> Result<Head> {
 /// What is set of the caller's instance; every caller may know.
 pub async fn get(ctx: &Ctx, caller: &Caller) -> Result<FeaturesView> {
     let id = &caller.instance;
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let (head, instance) = Instance::load(&mut snapshot, id, id).await?;
     Ok(FeaturesView {
         head,

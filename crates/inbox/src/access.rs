@@ -77,7 +77,7 @@ impl Inbox {
 
     /// The user behind a token, if they may look.
     pub(crate) async fn admin(&self, instance: &InstanceId, token: &str) -> Result<Option<Caller>, Problem> {
-        let caller = access::authenticate(&self.ctx, instance, token).await?;
+        let caller = access::authenticate(&self.ctx, self.ctx.fresh().await, instance, token).await?;
         Ok(caller.filter(|caller| caller.holds_instance_wide(Permission::IamRead)))
     }
 

@@ -4,10 +4,11 @@ use domain::{
     base::{InstanceId, Timestamp, UserId},
     code::GuessBudget,
     send::SendHistory,
+    user::User,
 };
 
 use crate::{
-    change::Work,
+    change::{Stream, Work},
     commit::{Statement, Value, json},
     db::{Snapshot, Store},
     error::{Error, Result},
@@ -171,6 +172,13 @@ impl CountedSends {
 }
 
 impl Work<'_> {
+    /// As [`guesses`], of the user of a stream, which is what [`keep_guesses`] relies on: who counts beside an event of the user
+    /// after the stream was loaded makes this work run again.
+    pub async fn guesses(&mut self, user: &Stream<User>, subject: &[u8]) -> Result<GuessBudget> {
+        let instance = self.instance().clone();
+        guesses(self.snapshot(), &instance, &user.id, subject).await
+    }
+
     /// Counts a send to a subject (keyed hash of a destination or a user): `count` judges the sends that are known, those
     /// of this work included, and answers them with the new one. Nobody else counts between this reading and the commit.
     pub async fn count_send<E: From<Error>>(

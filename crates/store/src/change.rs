@@ -118,7 +118,8 @@ impl Work<'_> {
         self.instance
     }
 
-    /// The view that this work reads from.
+    /// The view that this work reads from. Each query may see a state of its own: what a stream guards is read after the stream
+    /// was loaded, so that whoever changes both meanwhile is noticed.
     pub fn snapshot(&mut self) -> &mut Snapshot {
         &mut self.snapshot
     }
@@ -266,13 +267,17 @@ impl Store {
         T: Send,
         E: From<Error> + Send,
     {
-        let mut turn = None;
+        let (mut turn, mut wary) = (None, false);
         for _ in 0..MOST_RACES {
             let mut work = Work {
                 instance,
                 editor: editor.as_str(),
                 now,
-                snapshot: self.snapshot().await?,
+                snapshot: if wary {
+                    self.snapshot().await?
+                } else {
+                    self.glance()?
+                },
                 streams: Vec::new(),
                 guards: Vec::new(),
                 rows: Vec::new(),
@@ -281,7 +286,12 @@ impl Store {
             };
             let answer = closure(&mut work).await;
             if work.is_empty() || (answer.is_err() && !work.refused) {
-                return answer;
+                if !work.snapshot.may_be_torn() {
+                    return answer;
+                }
+                // No commit proves what it rests on: it is judged again by one view.
+                wary = true;
+                continue;
             }
             let first: Option<Arc<str>> = work.streams.first().map(|s| Arc::clone(&s.id));
             match self.commit(work.into_set(name)).await? {

@@ -9,7 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use domain::{base::InstanceId, instance::Features};
 use quick_cache::sync::Cache;
 
-use crate::{db::Store, error::Result, read::instance};
+use crate::{
+    db::{Fresh, Store},
+    error::Result,
+    read::instance,
+};
 
 /// Instances that are remembered.
 const MOST: usize = 1024;
@@ -49,16 +53,16 @@ impl KnownFeatures {
 
 impl Store {
     /// What is set of the features of an instance; nothing for one that does not exist. What the answer rests on was
-    /// committed before the call, or later.
-    pub async fn features(&self, instance: &InstanceId) -> Result<Features> {
+    /// committed before `fresh` was asked for, or later.
+    pub async fn features(&self, fresh: Fresh, instance: &InstanceId) -> Result<Features> {
         let known = &self.inner.hearers.features;
-        if self.knows_all_changes().await
+        if fresh.0
             && let Some(features) = known.recall(instance)
         {
             return Ok(features);
         }
         let changes = known.changes.load(SeqCst);
-        let mut snapshot = self.glance().await?;
+        let mut snapshot = self.glance()?;
         let features = instance::features(&mut snapshot, instance).await?;
         known.seen.insert(instance.clone(), Seen { changes, features });
         Ok(features)

@@ -10,7 +10,7 @@ use domain::base::{InstanceId, TokenId};
 use quick_cache::sync::Cache;
 
 use crate::{
-    db::{Store, spread},
+    db::{Fresh, Store, spread},
     error::Result,
     read::token::{self, TokenHolder},
 };
@@ -64,17 +64,22 @@ impl Holders {
 
 impl Store {
     /// Finds who stands behind a token, with what a permission check needs. What the answer rests on was committed before
-    /// the call, or later. The caller compares the digest and the time.
-    pub async fn token_holder(&self, instance: &InstanceId, id: &TokenId) -> Result<Option<TokenHolder>> {
+    /// `fresh` was asked for, or later. The caller compares the digest and the time.
+    pub async fn token_holder(
+        &self,
+        fresh: Fresh,
+        instance: &InstanceId,
+        id: &TokenId,
+    ) -> Result<Option<TokenHolder>> {
         let holders = &self.inner.hearers.holders;
         let key = (instance.clone(), id.clone());
-        if self.knows_all_changes().await
+        if fresh.0
             && let Some(holder) = holders.recall(&key)
         {
             return Ok(Some(holder));
         }
         let moment = holders.now.load(SeqCst);
-        let mut snapshot = self.glance().await?;
+        let mut snapshot = self.glance()?;
         let found = token::holder(&mut snapshot, instance, id).await?;
         if let Some(holder) = found.clone() {
             holders.seen.insert(key, Seen { moment, holder });

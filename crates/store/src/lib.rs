@@ -19,8 +19,8 @@ pub mod outbox;
 pub use change::{Head, Step, Stored, Stream, Work};
 pub use commit::{Statement, Value, WriteSet};
 pub use db::{
-    MovedTable, Param, PostgresOptions, PostgresTls, Progress, Row, ServerReport, Snapshot, Stage, Store,
-    StoreOptions, Transfer, TransferError, Unreadable, inspect,
+    Fresh, MovedTable, Param, PostgresOptions, PostgresTls, Progress, Row, ServerReport, Snapshot, Stage,
+    Store, StoreOptions, Transfer, TransferError, Unreadable, inspect,
 };
 pub use error::{Cause, Error, Result};
 pub use log::{LoggedEvent, rebuild_matches};

@@ -139,10 +139,7 @@ const FOLDED_TOGETHER: i64 = 500;
 pub(crate) async fn fold_missing_states(store: &Store) -> Result<()> {
     let nobody = &InstanceId::from_trusted("-");
     let mut behind = (String::new(), String::new());
-    if meta::read(&mut store.glance().await?, STATES_TO_FOLD)
-        .await?
-        .is_none()
-    {
+    if meta::read(&mut store.glance()?, STATES_TO_FOLD).await?.is_none() {
         return Ok(());
     }
     tracing::info!("folding the states of users from the log, once after this update");

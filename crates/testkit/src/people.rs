@@ -174,10 +174,15 @@ impl TestCtx {
     /// The automation user of the first start: `IAM_OWNER`.
     pub async fn owner(&self) -> Caller {
         let token = self.foundation.automation_token.as_ref().unwrap();
-        authenticate(&self.ctx, &self.foundation.instance, token.reveal())
-            .await
-            .unwrap()
-            .unwrap()
+        authenticate(
+            &self.ctx,
+            self.ctx.fresh().await,
+            &self.foundation.instance,
+            token.reveal(),
+        )
+        .await
+        .unwrap()
+        .unwrap()
     }
 
     /// Another organization.
@@ -237,10 +242,15 @@ impl TestCtx {
         }
         let target = Target::of(id);
         let token = user::token::add(&self.ctx, &owner, &target, None).await.unwrap();
-        authenticate(&self.ctx, &self.foundation.instance, token.token.reveal())
-            .await
-            .unwrap()
-            .unwrap()
+        authenticate(
+            &self.ctx,
+            self.ctx.fresh().await,
+            &self.foundation.instance,
+            token.token.reveal(),
+        )
+        .await
+        .unwrap()
+        .unwrap()
     }
 
     /// Has a user's rules accept a command that no use case offers.

@@ -44,7 +44,11 @@ impl Dispatch<Call> for Switched {
         let (ctx, about, asking) = (Arc::clone(&self.ctx), self.about, cx.clone());
         let work = self.inner.call(info, cx, input)?;
         Ok(Box::pin(async move {
-            match feature::is_on(&ctx, &asking.instance, Feature::UserSchema).await {
+            let fresh = match asking.fresh {
+                Some(fresh) => fresh,
+                None => ctx.fresh().await,
+            };
+            match feature::is_on(&ctx, fresh, &asking.instance, Feature::UserSchema).await {
                 Ok(true) => work.await,
                 Ok(false) => Err(error::switched_off(about).status(asking.language)),
                 Err(error) => Err(asking.refuse(Op::Admit, error)),

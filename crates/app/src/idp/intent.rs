@@ -345,7 +345,7 @@ async fn succeed(
         outcome: seal(ctx, "outcome", instance, id, &identity)?,
     };
     apply(ctx, instance, id, &succeed).await?;
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let user = read::idp_link::holder(&mut snapshot, instance, &intent.idp, identity.user.id()).await?;
     let mut answer = vec![("id", id.as_str()), ("token", token.reveal())];
     answer.extend(user.as_ref().map(|user| ("user", user.as_str())));
@@ -446,7 +446,7 @@ async fn apply(
 /// Forgets intents that are over, and with them what was said of people; answers how many. Run now and then.
 pub async fn sweep(ctx: &Ctx) -> Result<usize> {
     let over = {
-        let mut snapshot = ctx.store.snapshot().await?;
+        let mut snapshot = ctx.store.glance()?;
         read::idp_intent::begun_before(&mut snapshot, ctx.now() - KEPT, SWEEP).await?
     };
     for (instance, id) in &over {
@@ -459,7 +459,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<usize> {
 }
 
 async fn provider_of(ctx: &Ctx, instance: &InstanceId, idp: &IdpId) -> Result<Option<Provider>> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let (_, state) = Idp::load(&mut snapshot, instance, idp).await?;
     Ok(match state {
         Idp::Present(provider) => Some(*provider),

@@ -157,7 +157,7 @@ fn changed(idp: &Stream<Idp>) -> IdpChanged {
 /// Reads a provider. Needs `iam.idp.read` in the instance.
 pub async fn get(ctx: &Ctx, caller: &Caller, id: &IdpId) -> Result<Entry> {
     may(caller, Permission::IamIdpRead)?;
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     match <Idp as store::Stored>::load(&mut snapshot, &caller.instance, id).await? {
         (head, Idp::Present(provider)) => Ok(Entry {
             id: id.clone(),

@@ -231,7 +231,7 @@ pub async fn delete(ctx: &Ctx, caller: &Caller, id: &SchemaId) -> Result<SchemaC
 /// Reads a schema. Needs `userschema.read` in the instance.
 pub async fn get(ctx: &Ctx, caller: &Caller, id: &SchemaId) -> Result<Entry> {
     may(caller, Permission::UserSchemaRead)?;
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let (head, state) = <UserSchema as store::Stored>::load(&mut snapshot, &caller.instance, id).await?;
     let content: Content = match state {
         UserSchema::Present(content) => *content,

@@ -306,7 +306,7 @@ pub(crate) async fn attempt(
     let instance = work.instance().clone();
     let subject = ctx.keys.subject(&instance, &user.id, purpose, destination);
     let (digest, length) = ctx.keys.code_digest(&subject, entered);
-    let budget = budget::guesses(work.snapshot(), &instance, &user.id, &subject.0).await?;
+    let budget = work.guesses(user, &subject.0).await?;
     Ok((
         Attempt {
             digest,

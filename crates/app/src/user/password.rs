@@ -127,7 +127,7 @@ pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, change: &PasswordC
 
 /// The user as it stands, if the caller may set its password like this.
 async fn allowed(ctx: &Ctx, caller: &Caller, target: &Target, change: &PasswordChange) -> Result<Person> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let (_, person, grant) = access::read_user(&mut snapshot, caller, target, NEED).await?;
     may(caller, target, grant, change)?;
     Ok(person)
@@ -220,7 +220,7 @@ async fn proof(
             Ok((PasswordProof::Code(attempt), counted))
         }
         (Some(Shown::Current(_)), Some(compared)) => {
-            let (attempt, counted) = attempt(ctx, work, &user.id, compared).await?;
+            let (attempt, counted) = attempt(ctx, work, user, compared).await?;
             Ok((PasswordProof::Current(attempt), Some(counted)))
         }
         _ => Ok((PasswordProof::Role, None)),
@@ -242,7 +242,7 @@ async fn compare(
     seen: &Person,
     entered: &Secret,
 ) -> Result<Compared> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let subject = ctx.keys.subject(instance, user, Purpose::PasswordCheck, None);
     let budget = budget::guesses(&mut snapshot, instance, user, &subject.0).await?;
     drop(snapshot);
@@ -263,12 +263,14 @@ async fn compare(
 async fn attempt(
     ctx: &Ctx,
     work: &mut Work<'_>,
-    user: &UserId,
+    user: &Stream<User>,
     compared: &Compared,
 ) -> Result<(PasswordAttempt, (Subject, GuessBudget))> {
     let instance = work.instance().clone();
-    let subject = ctx.keys.subject(&instance, user, Purpose::PasswordCheck, None);
-    let budget = budget::guesses(work.snapshot(), &instance, user, &subject.0).await?;
+    let subject = ctx
+        .keys
+        .subject(&instance, &user.id, Purpose::PasswordCheck, None);
+    let budget = work.guesses(user, &subject.0).await?;
     let attempt = PasswordAttempt {
         against: compared.against.clone(),
         matched: compared.matched,
@@ -291,7 +293,7 @@ pub async fn check(ctx: &Ctx, caller: &Caller, entered: &Secret) -> Result<()> {
 }
 
 async fn check_if_unmoved(ctx: &Ctx, caller: &Caller, target: &Target, entered: &Secret) -> Result<()> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let (_, person, _) = access::read_user(&mut snapshot, caller, target, NEED).await?;
     drop(snapshot);
     let compared = &compare(ctx, &caller.instance, &target.user, &person, entered).await?;
@@ -301,7 +303,7 @@ async fn check_if_unmoved(ctx: &Ctx, caller: &Caller, target: &Target, entered: 
         .change(name, &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
                 let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
-                let (attempt, (subject, budget)) = attempt(ctx, work, &target.user, compared).await?;
+                let (attempt, (subject, budget)) = attempt(ctx, work, &user, compared).await?;
                 let check = Command::CheckPassword {
                     attempt,
                     rehashed: rehashed.clone(),

@@ -101,7 +101,7 @@ pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, id: &TokenId) -
 
 /// Lists the tokens that the caller may see, oldest first: of one user, or of all.
 pub async fn list(ctx: &Ctx, caller: &Caller, user: Option<&UserId>) -> Result<Vec<TokenEntry>> {
-    let mut snapshot = ctx.store.snapshot().await?;
+    let mut snapshot = ctx.store.glance()?;
     let everything = caller
         .memberships
         .iter()

@@ -8,7 +8,7 @@ use domain::{
     user_schema::Authenticator,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use store::{Stream, Work, budget};
+use store::{Stream, Work};
 use zeroize::Zeroize;
 
 use super::{Changed, changed, code, command_as, username};
@@ -145,7 +145,7 @@ async fn attempt(
     let subject = ctx
         .keys
         .subject(&instance, &user.id, Purpose::TotpRegistration, None);
-    let budget = budget::guesses(work.snapshot(), &instance, &user.id, &subject.0).await?;
+    let budget = work.guesses(user, &subject.0).await?;
     let code = totp::read(entered);
     let known = user.state.person().and_then(|p| p.totp(factor));
     let steps = match (&code, known) {

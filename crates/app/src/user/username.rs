@@ -120,7 +120,7 @@ pub(super) async fn label(work: &mut Work<'_>, user: &Stream<User>) -> Result<St
 /// What a user can sign in as, oldest first: instance-wide names as they are, names of the organization followed by `@` and its
 /// domain.
 pub async fn login_names(ctx: &Ctx, caller: &Caller, person: &Person) -> Result<Vec<String>> {
-    login_names_in(&mut ctx.store.snapshot().await?, &caller.instance, person).await
+    login_names_in(&mut ctx.store.glance()?, &caller.instance, person).await
 }
 
 /// As [`login_names`], in a view that is open already.

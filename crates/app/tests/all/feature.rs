@@ -18,7 +18,7 @@ const fn user_schema(on: bool) -> Features {
 }
 
 async fn is_on(ctx: &app::Ctx, caller: &Caller) -> bool {
-    feature::is_on(ctx, &caller.instance, Feature::UserSchema)
+    feature::is_on(ctx, ctx.fresh().await, &caller.instance, Feature::UserSchema)
         .await
         .unwrap()
 }

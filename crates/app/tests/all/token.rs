@@ -16,7 +16,7 @@ use testkit::TestCtx;
 use crate::given::*;
 
 async fn opens(ctx: &TestCtx, token: &str) -> bool {
-    authenticate(ctx, &ctx.foundation.instance, token)
+    authenticate(ctx, ctx.fresh().await, &ctx.foundation.instance, token)
         .await
         .unwrap()
         .is_some()
@@ -63,7 +63,9 @@ async fn nothing_but_the_exact_text_opens() {
     for text in mutations {
         assert!(!opens(&ctx, &text).await, "{text:?}");
     }
-    let other = authenticate(&ctx, &"other".into(), token.reveal()).await.unwrap();
+    let other = authenticate(&ctx, ctx.fresh().await, &"other".into(), token.reveal())
+        .await
+        .unwrap();
     assert!(other.is_none(), "a token of another instance");
     assert!(read_token(token.reveal()).is_some());
 }

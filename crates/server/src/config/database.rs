@@ -44,15 +44,17 @@ const POOLER: Key = Key::new(
 );
 const READERS: Key = Key::new(
     "database.readers",
-    Form::Count(1, 1_000),
+    Form::Count(2, 1_000),
     "16",
-    "Connections of this server that read, at most.",
+    "Connections of this server that read, at most. A quarter of them, and at least one, is shared by all requests for single look-ups, \
+     which travel one behind the other; the others serve one view or search each.",
 );
 const WRITERS: Key = Key::new(
     "database.writers",
     Form::Count(1, 64),
     "4",
-    "Connections of this server that write. Each commits whatever gathered while its last commit ran.",
+    "Connections of this server that write, at most. Each commits whatever gathered while its last commit ran, and they are used one \
+     after the other as batches grow.",
 );
 
 const TIMEOUT: Key = Key::new(

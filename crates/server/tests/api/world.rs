@@ -99,7 +99,7 @@ impl World {
 
     async fn owner_caller(&self) -> Caller {
         let instance = &self.running.ground.foundation.instance;
-        authenticate(self.ctx(), instance, &self.owner)
+        authenticate(self.ctx(), self.ctx().fresh().await, instance, &self.owner)
             .await
             .expect("a store")
             .expect("the owner")

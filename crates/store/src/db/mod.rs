@@ -40,6 +40,10 @@ pub enum StoreOptions {
     Postgres(PostgresOptions),
 }
 
+/// Whether what this node remembered at one moment may be believed; if not, the database is asked. Made by [`Store::fresh`].
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh(pub(crate) bool);
+
 /// Where the databases do not say the same thing with the same words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -202,15 +206,22 @@ impl Row<'_> {
     }
 }
 
-/// One consistent view of everything that was committed before it was taken.
+/// A view to read from: [one of all](Store::snapshot) or [one for each query](Store::glance).
 #[derive(Debug)]
-pub struct Snapshot(View);
+pub struct Snapshot {
+    view: View,
+    /// Whether all queries see one state.
+    whole: bool,
+    /// How many there were.
+    asked: usize,
+}
 
 /// Futures of a server's side are boxed: the embedded database answers at once and should not carry room for them.
 #[derive(Debug)]
 enum View {
     Sqlite(sqlite::SqliteSnapshot),
     Postgres(postgres::PostgresSnapshot),
+    Glance(postgres::PostgresGlance),
 }
 
 impl Snapshot {
@@ -221,9 +232,11 @@ impl Snapshot {
         params: &[Param<'_>],
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        match &mut self.0 {
+        self.asked += 1;
+        match &mut self.view {
             View::Sqlite(view) => view.all(sql, params, each),
             View::Postgres(view) => postgres::turned(&Box::pin(view.all(sql, params)).await?, each),
+            View::Glance(view) => postgres::turned(&Box::pin(view.all(sql, params)).await?, each),
         }
     }
 
@@ -235,9 +248,11 @@ impl Snapshot {
         params: &[Value],
         each: impl FnMut(&Row<'_>) -> Result<T> + Send,
     ) -> Result<Vec<T>> {
-        match &mut self.0 {
+        self.asked += 1;
+        match &mut self.view {
             View::Sqlite(view) => view.all_built(sql, params, each).await,
             View::Postgres(view) => postgres::turned(&Box::pin(view.all_built(sql, params)).await?, each),
+            View::Glance(view) => postgres::turned(&Box::pin(view.all_built(sql, params)).await?, each),
         }
     }
 
@@ -251,10 +266,15 @@ impl Snapshot {
         Ok(self.all(sql, params, each).await?.into_iter().next())
     }
 
+    /// Whether what was read from it may never have been so at one time.
+    pub(crate) fn may_be_torn(&self) -> bool {
+        !self.whole && self.asked > 1
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
-        match &self.0 {
+        match &self.view {
             View::Sqlite(_) => Dialect::Sqlite,
-            View::Postgres(_) => Dialect::Postgres,
+            View::Postgres(_) | View::Glance(_) => Dialect::Postgres,
         }
     }
 }
@@ -289,31 +309,34 @@ impl Store {
         Ok(store)
     }
 
-    /// Takes a view to read from.
+    /// Takes a consistent view of everything that was committed before its first query.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         let view = match &self.inner.database {
             Database::Sqlite(sqlite) => View::Sqlite(sqlite.snapshot()?),
             Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.snapshot()).await?),
         };
-        Ok(Snapshot(view))
+        let (whole, asked) = (true, 0);
+        Ok(Snapshot { view, whole, asked })
     }
 
-    /// Takes a view for a single query: cheaper than [`Self::snapshot`], and two queries in it may see two states.
-    pub async fn glance(&self) -> Result<Snapshot> {
+    /// Takes a view for a single query: cheaper than [`Self::snapshot`]. Each query in it sees what was committed before it was
+    /// asked, so two of them may see two states.
+    pub fn glance(&self) -> Result<Snapshot> {
         let view = match &self.inner.database {
             Database::Sqlite(sqlite) => View::Sqlite(sqlite.glance()?),
-            Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.glance()).await?),
+            Database::Postgres(postgres) => View::Glance(postgres.glance()?),
         };
-        Ok(Snapshot(view))
+        let (whole, asked) = (false, 0);
+        Ok(Snapshot { view, whole, asked })
     }
 
-    /// Returns once everything is forgotten that other nodes had changed before the call. False if that cannot be told:
-    /// nothing remembered is to be believed then.
-    pub(crate) async fn knows_all_changes(&self) -> bool {
-        match &self.inner.database {
+    /// Asks whether what this node remembers may be believed, once for all that one request asks for. By the time of the answer
+    /// everything is forgotten that any node changed, and acknowledged, before the call.
+    pub async fn fresh(&self) -> Fresh {
+        Fresh(match &self.inner.database {
             Database::Sqlite(_) => true,
             Database::Postgres(postgres) => Box::pin(postgres.knows_all_changes()).await,
-        }
+        })
     }
 
     /// A number that no other node has that was started on this database lately: they are given in turn.

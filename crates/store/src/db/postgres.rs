@@ -2,6 +2,7 @@
 
 mod batch;
 mod freshness;
+mod glance;
 mod lane;
 mod link;
 mod migrate;
@@ -25,6 +26,7 @@ use tokio::{
     time::Instant,
 };
 
+pub(super) use self::glance::PostgresGlance;
 pub use self::link::{Tls, Unreadable};
 pub(super) use self::reader::{PostgresRow, PostgresSnapshot, turned};
 pub use self::report::ServerReport;
@@ -44,7 +46,7 @@ pub struct PostgresOptions {
     pub url: String,
     /// What a TLS connection is made with.
     pub tls: Tls,
-    /// Connections that read, at most. As many as [`Self::lanes`] write beside them, and one looks after the server.
+    /// Connections that read, at most and at least two. As many as [`Self::lanes`] write beside them, and one looks after the server.
     pub readers: usize,
     /// Commits that this node has under way at most, from 1 to 64.
     pub lanes: usize,
@@ -148,6 +150,7 @@ impl Health {
 #[derive(Debug)]
 pub(super) struct Postgres {
     readers: reader::Readers,
+    shared: Arc<glance::Shared>,
     lanes: lane::Lanes,
     node: u8,
     freshness: freshness::Freshness,
@@ -161,7 +164,9 @@ impl Postgres {
         let source = Arc::new(Source::new(options)?);
         migrate::migrate(&source).await?;
         let health = Health::default();
-        let readers = reader::Readers::new(&source, options.readers)?;
+        let (shared, readers) = shares(options.readers);
+        let shared = Arc::new(glance::Shared::new(&source, shared));
+        let readers = reader::Readers::new(&source, readers)?;
         let node = next_node(&source).await?;
         let lanes = lane::Lanes::start((options.lanes, node), &source, &hearers, &health);
         let freshness = freshness::Freshness::start(&source, &hearers);
@@ -169,6 +174,7 @@ impl Postgres {
         pulse.spawn(watch(source, hearers, health.clone()));
         Ok(Self {
             readers,
+            shared,
             lanes,
             node,
             freshness,
@@ -178,11 +184,11 @@ impl Postgres {
     }
 
     pub(super) async fn snapshot(&self) -> Result<PostgresSnapshot> {
-        PostgresSnapshot::new(&self.readers, &self.health, true).await
+        PostgresSnapshot::new(&self.readers, &self.health).await
     }
 
-    pub(super) async fn glance(&self) -> Result<PostgresSnapshot> {
-        PostgresSnapshot::new(&self.readers, &self.health, false).await
+    pub(super) fn glance(&self) -> Result<PostgresGlance> {
+        PostgresGlance::new(&self.shared, &self.readers, &self.health)
     }
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
@@ -208,7 +214,14 @@ impl Postgres {
     pub(super) fn close(&self) {
         self.lanes.close();
         self.readers.close();
+        self.shared.close();
     }
+}
+
+/// Of the connections that read: how many single questions share, and how many views and searches have to themselves.
+fn shares(readers: usize) -> (usize, usize) {
+    let shared = (readers / 4).max(1);
+    (shared, readers.saturating_sub(shared).max(1))
 }
 
 /// Numbers are given in turn.

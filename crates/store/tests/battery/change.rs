@@ -1,11 +1,14 @@
 //! The unit of work: all or nothing, and on what is so at its commit.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU32, Ordering},
+};
 
 use domain::{
     base::Timestamp,
     code::Miss,
-    user::{Channel, Command, Refusal, User},
+    user::{Channel, Command, Person, Refusal, User},
 };
 use store::{Statement, Store};
 
@@ -215,6 +218,49 @@ async fn a_refusal_without_facts_keeps_nothing() {
         .await;
     assert!(matches!(answer, Err(Failure::Refused(Refusal::ContactMissing(Channel::Sms)))));
     assert_eq!(names(store, id).await, ["user_created"]);
+}
+
+/// Locks two users at once.
+async fn lock_both(store: &Store, ids: &[domain::base::UserId]) {
+    let locked: Result<(), Failure> = store
+        .change("test.lock_both", &instance(), &ids[0], NOW, |work| {
+            Box::pin(async move {
+                for id in ids {
+                    let mut stream = work.load::<User>(id).await?;
+                    work.decide(&mut stream, Command::Lock)?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    locked.unwrap();
+}
+
+#[tokio::test]
+async fn what_no_commit_proves_is_judged_by_one_view() {
+    for fails in [true, false] {
+        let database = backend().await;
+        let store = &database.store;
+        let ids = &users(store, 2).await;
+        let (runs, seen) = (&AtomicU32::new(0), &Mutex::new(Vec::new()));
+        let answer: Result<(), Failure> = store
+            .change("test", &instance(), &ids[0], NOW, |work| {
+                Box::pin(async move {
+                    let one = work.load::<User>(&ids[0]).await?;
+                    if first(runs) {
+                        lock_both(store, ids).await;
+                    }
+                    let other = work.load::<User>(&ids[1]).await?;
+                    let state = |user: &User| user.person().map(Person::state);
+                    *seen.lock().unwrap() = vec![state(&one.state), state(&other.state)];
+                    if fails { Err(Failure::Wanted) } else { Ok(()) }
+                })
+            })
+            .await;
+        assert_eq!(answer.is_err(), fails);
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[0], seen[1], "they were never different");
+    }
 }
 
 /// Appends to two streams and writes a row under a guard that misses as long as `missing` is not there.

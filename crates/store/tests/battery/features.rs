@@ -45,7 +45,7 @@ async fn create_instance(store: &Store) {
 }
 
 async fn user_schema(store: &Store) -> Option<bool> {
-    store.features(&instance()).await.unwrap().user_schema
+    store.features(store.fresh().await, &instance()).await.unwrap().user_schema
 }
 
 #[tokio::test]

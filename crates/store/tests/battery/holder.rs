@@ -30,7 +30,7 @@ async fn with_token(store: &Store) -> UserId {
 }
 
 async fn holder(store: &Store) -> Option<TokenHolder> {
-    store.token_holder(&instance(), &token()).await.unwrap()
+    store.token_holder(store.fresh().await, &instance(), &token()).await.unwrap()
 }
 
 #[tokio::test]

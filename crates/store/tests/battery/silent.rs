@@ -126,13 +126,23 @@ async fn a_server_that_hangs_is_not_waited_for() {
     let store = node(database.url(), PATIENCE).await;
     decide(&store, &user(0), create()).await.unwrap();
     let (mut view, mut other) = (store.snapshot().await.unwrap(), store.snapshot().await.unwrap());
+    let mut glance = store.glance().unwrap();
     let read = "SELECT count(*) FROM stream";
-    for view in [&mut view, &mut other] {
+    for view in [&mut view, &mut other, &mut glance] {
         assert_eq!(view.first(read, &[], |row| row.int(0)).await.unwrap(), Some(1));
     }
     server.signal("STOP");
-    let (given_up, took) = takes(view.first(read, &[], |row| row.int(0))).await;
-    assert!(matches!(given_up, Err(Error::Unavailable)), "{given_up:?}");
+    let (given_up, took) = takes(async {
+        tokio::join!(
+            view.first(read, &[], |row| row.int(0)),
+            glance.first(read, &[], |row| row.int(0))
+        )
+    })
+    .await;
+    assert!(
+        matches!(given_up, (Err(Error::Unavailable), Err(Error::Unavailable))),
+        "{given_up:?}"
+    );
     assert!(took < SOON, "it waited for {took:?}");
     assert!(!store.takes_writes());
     let ((), took) = takes(async {

@@ -128,26 +128,31 @@ impl Source {
             pooled: self.pooled,
             prepared: Mutex::default(),
         };
-        let planned = tokio::time::timeout(self.patience, link.plan(FOR_ANY_SIZE));
+        let planned = tokio::time::timeout(self.patience, link.set(FOR_ANY_SIZE));
         planned.await.map_err(|_| Error::Unavailable)?;
         Ok(link)
     }
 }
 
-/// How statements are planned that are prepared once and asked for long: by indexes, whatever size the tables have now. What is
-/// planned while a table is empty reads it from one end to the other, and goes on doing so when it has grown.
-pub(super) const FOR_ANY_SIZE: &str =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+/// How statements are planned that are prepared once and asked for long: once, and by indexes, whatever size the tables have now. What is
+/// planned while a table is empty reads it from one end to the other, and goes on doing so when it has grown. What has to go through a
+/// table all the same looks so dear to the planner then that it would be compiled for a tenth of a second before each run (`jit`).
+pub(super) const FOR_ANY_SIZE: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
 /// How a search is planned, each time anew.
-pub(super) const FOR_THIS_SIZE: &str = "RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin";
+pub(super) const FOR_THIS_SIZE: &str =
+    "RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin; RESET plan_cache_mode";
 
 impl Link {
-    /// Says how the server is to plan. Behind a pooler nothing is prepared, and the connection is not ours. A server that does not
-    /// know these settings plans as it likes.
-    pub(super) async fn plan(&self, how: &'static str) {
+    /// Sets what holds for the connection, unless a pooler stands between and it is not ours. A server that does not know these
+    /// settings does as it likes.
+    pub(super) async fn set(&self, settings: &'static str) {
         if !self.pooled {
-            drop(self.command(how).await);
+            drop(self.command(settings).await);
         }
+    }
+
+    pub(super) fn is_pooled(&self) -> bool {
+        self.pooled
     }
 }
 

@@ -60,15 +60,13 @@ pub(in crate::db) struct PostgresSnapshot {
     link: Option<Object<Links>>,
     pool: Readers,
     health: Health,
-    /// Whether all queries see one state.
-    delimited: bool,
     begun: bool,
     /// Whether something is under way on the connection that may reach somebody else, or never end.
     spoiled: bool,
 }
 
 impl PostgresSnapshot {
-    pub(super) async fn new(pool: &Readers, health: &Health, delimited: bool) -> Result<Self> {
+    pub(super) async fn new(pool: &Readers, health: &Health) -> Result<Self> {
         if !health.is_well() {
             return Err(Error::Unavailable);
         }
@@ -76,7 +74,6 @@ impl PostgresSnapshot {
             link: Some(health.after(pool.take().await)?),
             pool: pool.clone(),
             health: health.clone(),
-            delimited,
             begun: false,
             spoiled: false,
         })
@@ -136,14 +133,14 @@ impl PostgresSnapshot {
         params: &[super::link::Bound<'_>],
     ) -> Result<Vec<ServerRow>> {
         let link = self.link.as_ref().ok_or(Error::Closed)?;
-        let (begins, anew) = (self.delimited && !self.begun, matches!(statement, Ready::Text(_)));
+        let (begins, anew) = (!self.begun, matches!(statement, Ready::Text(_)));
         if !begins && !anew {
             return link.rows(statement, params).await;
         }
         self.begun |= begins;
         let command = |sql| async move { link.command(sql).await.map(|()| Vec::new()) };
         let plan = |how| async move {
-            link.plan(how).await;
+            link.set(how).await;
             Ok(Vec::new())
         };
         let mut all: Vec<Sending<'_, Vec<ServerRow>>> = Vec::with_capacity(4);
@@ -188,7 +185,7 @@ impl Drop for PostgresSnapshot {
 /// for U+10FFFF is a noncharacter.
 const NOWHERE: &str = "\u{10ffff}";
 
-fn askable<'a>(param: &Param<'a>) -> Param<'a> {
+pub(super) fn askable<'a>(param: &Param<'a>) -> Param<'a> {
     match param {
         Param::Text(text) if text.contains('\0') => Param::Text(NOWHERE),
         other => *other,
