@@ -1,10 +1,13 @@
 //! Where passwords are hashed and compared: on a bounded number of threads, with a bounded queue that nobody waits in for
-//! longer than a deadline. Whoever finds no place hears so at once, and everything else goes on meanwhile.
+//! longer than a deadline. Whoever finds no place hears so at once, and everything else goes on meanwhile, first.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, thread, time::Duration};
 
 use domain::base::{Span, Timestamp};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 
 use crate::error::Error;
 
@@ -89,16 +92,36 @@ impl PasswordPool {
         let Ok(Ok(thread)) = waited else {
             return Err(self.busy());
         };
-        let done = spawn_blocking(move || {
-            let done = work();
+        let (done, answer) = oneshot::channel();
+        let job = move || {
+            stand_back();
+            let made = work();
             drop((thread, place));
-            done
-        });
-        done.await.map_err(|_| Undone::Broken)
+            // Whoever gave up does not miss it.
+            let _gone = done.send(made);
+        };
+        // A thread for each: it costs nothing beside the work, and nobody can have its priority back.
+        let started = thread::Builder::new().name("password".into()).spawn(job);
+        started.map_err(|_| Undone::Broken)?;
+        answer.await.map_err(|_| Undone::Broken)
     }
 
     fn busy(&self) -> Undone {
         Undone::Busy(Span(i64::try_from(self.wait.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// How much later than others a thread that hashes gets a core (`nice`).
+#[cfg(target_os = "linux")]
+const BEHIND: i32 = 10;
+
+/// Lets whoever serves requests go first. Linux knows priorities of threads; elsewhere, and if it does not allow it, all are equal.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{getpriority_process, setpriority_process};
+        let this = Some(rustix::thread::gettid());
+        let _unchanged = getpriority_process(this).and_then(|now| setpriority_process(this, now + BEHIND));
     }
 }
 
@@ -171,6 +194,16 @@ mod tests {
         let pool = pool(0, Duration::from_secs(1));
         assert_eq!(pool.run(|| assert!(pool_is_broken())).await, Err(Undone::Broken));
         assert_eq!(pool.run(|| 7).await, Ok(7));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn requests_go_before_the_work_and_keep_their_priority() {
+        let priority = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let before = priority();
+        let at_work = pool(0, Duration::from_secs(1)).run(priority).await;
+        assert_eq!(at_work, Ok((before + BEHIND).min(19)));
+        assert_eq!(priority(), before);
     }
 
     fn pool_is_broken() -> bool {
