@@ -290,8 +290,8 @@ async fn all_at_once(
     for step in &rows {
         orders.push((link.ready(step.sql()).await?, step.bound()));
     }
-    if log.events() > 0 {
-        orders.push((link.ready(LOG).await?, log.bound(&lane)));
+    for (sql, params) in log.orders(&lane) {
+        orders.push((link.ready(sql).await?, params));
     }
     let gone = forgotten(sets);
     for params in &gone {
@@ -387,8 +387,9 @@ fn steps<'a>(sets: &[&'a WriteSet]) -> Vec<Step<'a>> {
     steps
 }
 
-/// Takes positions from the lane, appends events with their personal values, and moves the heads. A `prev` of -1 is the event
-/// before in the batch; a stream that is new and there already is a violation.
+/// Takes positions from the lane and appends events with their personal values. A `prev` of -1 is the event before in the batch.
+///
+/// No statement writes one table twice: some engines that speak this protocol refuse those.
 const LOG: &str = "WITH taken AS (UPDATE lane SET pos = pos + $1 WHERE id = $2 RETURNING pos - $1 AS base),
     e AS (SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::text[],
             $10::bigint[], $11::text[], $12::text[], $13::text[])
@@ -396,18 +397,27 @@ const LOG: &str = "WITH taken AS (UPDATE lane SET pos = pos + $1 WHERE id = $2 R
     logged AS (INSERT INTO event (pos, instance, kind, stream, seq, prev, name, at, editor, body)
         SELECT t.base + e.place, e.instance, e.kind, e.stream, e.seq,
             CASE WHEN e.prev < 0 THEN t.base + e.place - 1 ELSE e.prev END, e.name, e.at, e.editor, e.body
-        FROM e CROSS JOIN taken t),
-    kept_apart AS (INSERT INTO personal (pos, body)
-        SELECT t.base + e.place, e.personal FROM e CROSS JOIN taken t WHERE e.personal IS NOT NULL),
-    s AS (SELECT * FROM unnest($14::text[], $15::text[], $16::text[], $17::bigint[], $18::bigint[], $19::bigint[],
-            $20::bigint[], $21::bigint[], $22::bigint[], $23::bytea[])
-        AS s (instance, kind, id, seen, seq, first, last, at, due, state)),
-    begun AS (INSERT INTO stream (instance, kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state)
-        SELECT s.instance, s.kind, s.id, s.seq, t.base + s.last, s.at, s.at, t.base + s.first, s.due, s.state
-        FROM s CROSS JOIN taken t WHERE s.seen = 0)
-    UPDATE stream SET seq = s.seq, last_pos = t.base + s.last, changed_at = s.at, due_at = s.due, state = s.state
-    FROM s CROSS JOIN taken t
-    WHERE s.seen > 0 AND stream.instance = s.instance AND stream.kind = s.kind AND stream.id = s.id";
+        FROM e CROSS JOIN taken t)
+    INSERT INTO personal (pos, body)
+        SELECT t.base + e.place, e.personal FROM e CROSS JOIN taken t WHERE e.personal IS NOT NULL";
+
+/// Makes the heads of new streams, behind [`LOG`], whose lane nobody else moves before the commit. One that is there already is a
+/// violation.
+const HEADS_BEGIN: &str = "INSERT INTO stream
+        (instance, kind, id, seq, last_pos, created_at, changed_at, first_pos, due_at, state)
+    SELECT s.instance, s.kind, s.id, s.seq, l.pos - $1 + s.last, s.at, s.at, l.pos - $1 + s.first, s.due, s.state
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+            $10::bigint[], $11::bytea[])
+        AS s (instance, kind, id, seq, first, last, at, due, state) CROSS JOIN lane l
+    WHERE l.id = $2";
+
+/// Moves the heads of known streams, as [`HEADS_BEGIN`].
+const HEADS_MOVE: &str = "UPDATE stream
+    SET seq = s.seq, last_pos = l.pos - $1 + s.last, changed_at = s.at, due_at = s.due, state = s.state
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+            $10::bigint[], $11::bytea[])
+        AS s (instance, kind, id, seq, first, last, at, due, state) CROSS JOIN lane l
+    WHERE l.id = $2 AND stream.instance = s.instance AND stream.kind = s.kind AND stream.id = s.id";
 
 /// Erases the personal values of a stream along its chain of events.
 const FORGET: &str = "WITH RECURSIVE chain (pos, prev) AS (
@@ -416,11 +426,11 @@ const FORGET: &str = "WITH RECURSIVE chain (pos, prev) AS (
         UNION ALL SELECT e.pos, e.prev FROM chain c JOIN event e ON e.pos = c.prev)
     DELETE FROM personal WHERE pos IN (SELECT pos FROM chain)";
 
-/// Events and heads of a batch, as the columns of [`LOG`].
+/// Events and heads of a batch, as columns.
 #[derive(Default)]
 struct Log<'a> {
     places: Vec<i64>,
-    event_keys: [Vec<&'a str>; 3],
+    keys: [Vec<&'a str>; 3],
     seqs: Vec<i64>,
     prevs: Vec<i64>,
     names: Vec<&'a str>,
@@ -428,14 +438,26 @@ struct Log<'a> {
     editors: Vec<&'a str>,
     bodies: Vec<&'a str>,
     personals: Vec<Option<&'a str>>,
-    head_keys: [Vec<&'a str>; 3],
-    seens: Vec<i64>,
-    head_seqs: Vec<i64>,
+    begun: Ends<'a>,
+    moved: Ends<'a>,
+}
+
+/// Where streams end behind a batch.
+#[derive(Default)]
+struct Ends<'a> {
+    keys: [Vec<&'a str>; 3],
+    seqs: Vec<i64>,
     firsts: Vec<i64>,
     lasts: Vec<i64>,
-    head_times: Vec<i64>,
+    times: Vec<i64>,
     dues: Vec<Option<i64>>,
     states: Vec<Option<&'a [u8]>>,
+}
+
+fn push_key<'a>([instances, kinds, ids]: &mut [Vec<&'a str>; 3], (instance, kind, id): Key<'a>) {
+    instances.push(instance);
+    kinds.push(kind);
+    ids.push(id);
 }
 
 impl<'a> Log<'a> {
@@ -454,19 +476,13 @@ impl<'a> Log<'a> {
         i64::try_from(self.places.len()).unwrap_or_default()
     }
 
-    fn append(&mut self, (instance, kind, id): Key<'a>, stream: &'a StreamWrite, last: i64) {
-        let push = |keys: &mut [Vec<&'a str>; 3]| {
-            let [instances, kinds, ids] = keys;
-            instances.push(instance);
-            kinds.push(kind);
-            ids.push(id);
-        };
+    fn append(&mut self, key: Key<'a>, stream: &'a StreamWrite, last: i64) {
         let (first, mut seq) = (self.events() + 1, stream.seen);
         for event in &stream.events {
             self.prevs.push(if seq == stream.seen { last } else { -1 });
             seq += 1;
             self.places.push(self.events() + 1);
-            push(&mut self.event_keys);
+            push_key(&mut self.keys, key);
             self.seqs.push(seq);
             self.names.push(event.name);
             self.times.push(stream.at.0);
@@ -474,40 +490,63 @@ impl<'a> Log<'a> {
             self.bodies.push(&event.body);
             self.personals.push(event.personal.as_deref());
         }
-        push(&mut self.head_keys);
-        self.seens.push(stream.seen);
-        self.head_seqs.push(seq);
-        self.firsts.push(first);
-        self.lasts.push(self.events());
-        self.head_times.push(stream.at.0);
-        self.dues.push(stream.due.map(|due| due.0));
-        self.states.push(stream.state.as_deref());
+        let ends = if stream.seen == 0 {
+            &mut self.begun
+        } else {
+            &mut self.moved
+        };
+        push_key(&mut ends.keys, key);
+        ends.seqs.push(seq);
+        ends.firsts.push(first);
+        ends.lasts
+            .push(i64::try_from(self.places.len()).unwrap_or_default());
+        ends.times.push(stream.at.0);
+        ends.dues.push(stream.due.map(|due| due.0));
+        ends.states.push(stream.state.as_deref());
+    }
+
+    /// The statements that write it, in their order, with their parameters.
+    fn orders<'b>(&'b self, lane: &'b [Param<'b>; 2]) -> Vec<(&'static str, Vec<Bound<'b>>)> {
+        if self.places.is_empty() {
+            return Vec::new();
+        }
+        let mut orders = vec![(LOG, self.bound(lane))];
+        for (sql, ends) in [(HEADS_BEGIN, &self.begun), (HEADS_MOVE, &self.moved)] {
+            if !ends.seqs.is_empty() {
+                orders.push((sql, ends.bound(lane)));
+            }
+        }
+        orders
     }
 
     fn bound<'b>(&'b self, lane: &'b [Param<'b>; 2]) -> Vec<Bound<'b>> {
         let (numbers, texts) = (Type::INT8_ARRAY, Type::TEXT_ARRAY);
         let mut all = bound(lane);
-        let keys = |keys: &'b [Vec<&'a str>; 3]| keys.iter().map(|column| (column as _, Type::TEXT_ARRAY));
         all.push((&self.places, numbers.clone()));
-        all.extend(keys(&self.event_keys));
+        all.extend(bound_keys(&self.keys));
         all.push((&self.seqs, numbers.clone()));
         all.push((&self.prevs, numbers.clone()));
         all.push((&self.names, texts.clone()));
-        all.push((&self.times, numbers.clone()));
+        all.push((&self.times, numbers));
         all.push((&self.editors, texts.clone()));
         all.push((&self.bodies, texts.clone()));
         all.push((&self.personals, texts));
-        all.extend(keys(&self.head_keys));
-        for column in [
-            &self.seens,
-            &self.head_seqs,
-            &self.firsts,
-            &self.lasts,
-            &self.head_times,
-        ] {
-            all.push((column, numbers.clone()));
+        all
+    }
+}
+
+fn bound_keys<'b>(keys: &'b [Vec<&str>; 3]) -> impl Iterator<Item = Bound<'b>> {
+    keys.iter().map(|column| (column as _, Type::TEXT_ARRAY))
+}
+
+impl Ends<'_> {
+    fn bound<'b>(&'b self, lane: &'b [Param<'b>; 2]) -> Vec<Bound<'b>> {
+        let mut all = bound(lane);
+        all.extend(bound_keys(&self.keys));
+        for column in [&self.seqs, &self.firsts, &self.lasts, &self.times] {
+            all.push((column, Type::INT8_ARRAY));
         }
-        all.push((&self.dues, numbers));
+        all.push((&self.dues, Type::INT8_ARRAY));
         all.push((&self.states, Type::BYTEA_ARRAY));
         all
     }
@@ -584,8 +623,8 @@ async fn alone(link: &Link, mark: &Mark<'_>, set: &WriteSet, heads: &Heads<'_>) 
     for row in &set.rows {
         orders.push((link.ready(row.sql).await?, bound_values(&row.params)));
     }
-    if log.events() > 0 {
-        orders.push((link.ready(LOG).await?, log.bound(&lane)));
+    for (sql, params) in log.orders(&lane) {
+        orders.push((link.ready(sql).await?, params));
     }
     for params in &gone {
         orders.push((link.ready(FORGET).await?, bound(params)));

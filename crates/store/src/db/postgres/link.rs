@@ -25,7 +25,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::PostgresOptions;
+use super::{PostgresOptions, statement::writes_no_table_twice};
 use crate::error::{Cause, Error, Result};
 
 /// What a TLS connection to the server is made with. Whether there is one, the URL says (`sslmode`); if there is one, the
@@ -279,6 +279,7 @@ impl Link {
 
     /// Prepares a statement unless that was done before.
     pub(super) async fn ready<'a>(&self, sql: &'a str) -> Result<Ready<'a>> {
+        debug_assert!(writes_no_table_twice(sql), "{sql}");
         if self.pooled {
             return Ok(Ready::Text(sql));
         }

@@ -183,9 +183,46 @@ fn cell_of(cell: &str, columns: &[Column<'_>]) -> String {
     }
 }
 
+/// Whether a statement writes no table twice. Some engines that speak this protocol refuse those that do, so ours must not.
+pub(super) fn writes_no_table_twice(sql: &str) -> bool {
+    let words: Vec<&str> = sql
+        .split(|c: char| c.is_whitespace() || "(),;".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let mut written: Vec<&str> = words
+        .windows(3)
+        .filter_map(|window| match window {
+            ["INSERT", "INTO", table] | ["DELETE", "FROM", table] | ["UPDATE", table, "SET"] => Some(*table),
+            _ => None,
+        })
+        .collect();
+    let all = written.len();
+    written.sort_unstable();
+    written.dedup();
+    written.len() == all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_that_writes_a_table_twice_is_found() {
+        let moved = "UPDATE a SET n = 1";
+        for fine in [
+            "SELECT n FROM a FOR UPDATE",
+            "INSERT INTO a (n) VALUES ($1) ON CONFLICT (n) DO UPDATE SET n = excluded.n",
+            &format!("WITH b AS ({moved} RETURNING n) INSERT INTO c (n) SELECT n FROM b"),
+        ] {
+            assert!(writes_no_table_twice(fine), "{fine}");
+        }
+        for twice in [
+            format!("WITH b AS ({moved} RETURNING n) INSERT INTO a (n) SELECT n FROM b"),
+            format!("WITH b AS (DELETE FROM a) {moved}"),
+        ] {
+            assert!(!writes_no_table_twice(&twice), "{twice}");
+        }
+    }
 
     const SQL: &str = "INSERT INTO t (a, b, c, d) VALUES ($1, $2, 0, $3)
          ON CONFLICT (a) DO UPDATE SET b = excluded.b";
