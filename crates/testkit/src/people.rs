@@ -173,16 +173,15 @@ impl TestCtx {
 
     /// The automation user of the first start: `IAM_OWNER`.
     pub async fn owner(&self) -> Caller {
-        let token = self.foundation.automation_token.as_ref().unwrap();
-        authenticate(
-            &self.ctx,
-            self.ctx.fresh().await,
-            &self.foundation.instance,
-            token.reveal(),
-        )
-        .await
-        .unwrap()
-        .unwrap()
+        self.behind(self.foundation.automation_token.as_ref().unwrap())
+            .await
+    }
+
+    /// Who stands behind a token.
+    async fn behind(&self, token: &Secret) -> Caller {
+        let (fresh, instance) = (self.ctx.fresh().await, &self.foundation.instance);
+        let caller = authenticate(&self.ctx, fresh, instance, token.reveal()).await;
+        caller.unwrap().unwrap()
     }
 
     /// Another organization.
@@ -242,15 +241,7 @@ impl TestCtx {
         }
         let target = Target::of(id);
         let token = user::token::add(&self.ctx, &owner, &target, None).await.unwrap();
-        authenticate(
-            &self.ctx,
-            self.ctx.fresh().await,
-            &self.foundation.instance,
-            token.token.reveal(),
-        )
-        .await
-        .unwrap()
-        .unwrap()
+        self.behind(&token.token).await
     }
 
     /// Has a user's rules accept a command that no use case offers.

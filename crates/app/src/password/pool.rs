@@ -102,7 +102,7 @@ impl PasswordPool {
         };
         // A thread for each: it costs nothing beside the work, and nobody can have its priority back.
         let started = thread::Builder::new().name("password".into()).spawn(job);
-        started.map_err(|_| Undone::Broken)?;
+        started.map_err(|_| self.busy())?;
         answer.await.map_err(|_| Undone::Broken)
     }
 

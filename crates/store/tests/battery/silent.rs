@@ -216,16 +216,13 @@ async fn deactivate(store: &Store, id: &domain::base::UserId, decided: &AtomicUs
     unit.await
 }
 
-/// Everything of it has reached the server, and it would be done once what is held is free.
+/// It would be done once what is held is free.
 #[tokio::test]
 async fn a_commit_that_nobody_waits_for_any_more_is_not_done_late() {
     let database = Arc::new(postgres_server::database());
     let between = Between::start(database.server().directory());
     let store = node(between.url(&database), PATIENCE).await;
-    store.keep_meta("first", b"x").await.unwrap();
-    let held = Held::new(&database, "SELECT FROM lane").await;
-    let waiting = spawned(&store);
-    held.until_wanted().await;
+    let (held, waiting) = held_up(&database, &store).await;
     between.silence(true);
     let (told, took) = takes(waiting).await;
     assert!(is_away(&told.unwrap()));
@@ -238,9 +235,17 @@ async fn a_commit_that_nobody_waits_for_any_more_is_not_done_late() {
     assert_nothing_of_it(&store).await;
 }
 
-fn spawned(store: &Store) -> tokio::task::JoinHandle<Result<(), Failure>> {
+/// A commit of which everything has reached the server, and that waits there for what somebody holds.
+async fn held_up(
+    database: &Arc<Database>,
+    store: &Store,
+) -> (Held, tokio::task::JoinHandle<Result<(), Failure>>) {
+    store.keep_meta("first", b"x").await.unwrap();
+    let held = Held::new(database, "SELECT FROM lane").await;
     let store = store.clone();
-    tokio::spawn(async move { unit(&store, &user(0), "unit").await })
+    let waiting = tokio::spawn(async move { unit(&store, &user(0), "unit").await });
+    held.until_wanted().await;
+    (held, waiting)
 }
 
 async fn assert_nothing_of_it(store: &Store) {
@@ -255,10 +260,7 @@ async fn a_commit_that_the_server_did_and_could_not_say_is_there_once() {
     let database = Arc::new(postgres_server::database());
     let between = Between::start(database.server().directory());
     let store = node(between.url(&database), PATIENCE).await;
-    store.keep_meta("first", b"x").await.unwrap();
-    let held = Held::new(&database, "SELECT FROM lane").await;
-    let waiting = spawned(&store);
-    held.until_wanted().await;
+    let (held, waiting) = held_up(&database, &store).await;
     between.silence(true);
     held.let_go();
     let done = "SELECT count(*) FROM meta WHERE name = 'unit'";
@@ -280,10 +282,7 @@ async fn a_commit_that_the_server_did_and_could_not_say_is_there_once() {
 async fn a_commit_that_hangs_on_a_server_that_answers_is_given_up_a_little_later() {
     let database = Arc::new(postgres_server::database());
     let store = node(database.url(), Duration::from_millis(300)).await;
-    store.keep_meta("first", b"x").await.unwrap();
-    let held = Held::new(&database, "SELECT FROM lane").await;
-    let waiting = spawned(&store);
-    held.until_wanted().await;
+    let (held, waiting) = held_up(&database, &store).await;
     assert!(is_away(&waiting.await.unwrap()));
     until_ended(&database).await;
     held.let_go();
@@ -338,10 +337,7 @@ async fn a_commit_under_way_when_the_server_dies_is_not_waited_for() {
     let server: &'static Server = Box::leak(Box::new(Server::start("-c shared_buffers=32MB")));
     let database = Arc::new(server.database());
     let store = node(database.url(), PATIENCE).await;
-    store.keep_meta("first", b"x").await.unwrap();
-    let held = Held::new(&database, "SELECT FROM lane").await;
-    let waiting = spawned(&store);
-    held.until_wanted().await;
+    let (held, waiting) = held_up(&database, &store).await;
     server.crash();
     held.died();
     let (told, took) = takes(waiting).await;
