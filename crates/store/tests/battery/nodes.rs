@@ -315,3 +315,26 @@ async fn what_was_planned_for_empty_tables_does_not_go_through_them_once_they_ha
     let read = read_in_passing(&database).await;
     assert!(read < 3000, "{read} rows were read in passing");
 }
+
+#[tokio::test]
+async fn a_schema_of_ones_own_holds_everything() {
+    let database = postgres_server::database();
+    database.sql("CREATE SCHEMA house");
+    let url = format!("{}&options=-c%20search_path%3Dhouse", database.url());
+    let store = node_on(&url).await.unwrap();
+    let ids = users(&store, 2).await;
+    decide(&store, &ids[0], set_phone("+41791234567", 1))
+        .await
+        .unwrap();
+    assert!(history(&store, &ids[0]).await.len() > 1);
+    store.close();
+    let tables = |schema: &str| {
+        let sql = format!("SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}'");
+        String::from_utf8(database.sql(&sql))
+            .unwrap()
+            .trim()
+            .parse::<u32>()
+            .unwrap()
+    };
+    assert_eq!((tables("public"), tables("house") > 20), (0, true));
+}
