@@ -17,7 +17,7 @@ use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::digest;
+use super::{digest, memory::Memory};
 
 /// Most memory of one comparison.
 const MOST_KIB: u64 = 128 * 1024;
@@ -130,10 +130,10 @@ impl Encoded {
     }
 
     /// Whether this is the password; takes its time.
-    pub fn matches(&self, password: &[u8]) -> bool {
+    pub(super) fn matches(&self, password: &[u8], memory: &mut Memory) -> bool {
         match &self.0 {
             Scheme::Argon2 { argon2, bytes } => {
-                bytes.are(|salt, out| argon2.hash_password_into(password, salt, out).is_ok())
+                bytes.are(|salt, out| memory.derive(argon2, password, salt, out))
             }
             Scheme::Scrypt { params, bytes } => {
                 bytes.are(|salt, out| scrypt::scrypt(password, salt, params, out).is_ok())

@@ -3,6 +3,7 @@
 
 mod digest;
 mod encoded;
+mod memory;
 mod pool;
 mod rules;
 
@@ -15,6 +16,7 @@ pub use encoded::{Encoded, HashFault};
 pub use pool::{PasswordPool, PoolOptions};
 pub use rules::{CharacterKind, MOST_CHARACTERS, PasswordFault, PasswordRules};
 
+use self::memory::Memory;
 use crate::{
     ctx::Ctx,
     error::{Error, Result},
@@ -62,11 +64,11 @@ pub(crate) async fn encode(ctx: &Ctx, fields: Fields, new: &NewSecret, words: Ve
     let invalid = |fault: PasswordFault| Error::invalid(fields.plain, fault);
     rules.shape(&plain).map_err(invalid)?;
     let salt = salt(ctx);
-    let work = move || {
+    let work = move |memory: &mut Memory| {
         if rules.is_common(&plain, &words) {
             return Err(PasswordFault::Common);
         }
-        Ok(argon2id(&plain, &salt))
+        Ok(argon2id(&plain, &salt, memory))
     };
     let hashed = ctx.passwords.run(work).await;
     let hashed = hashed.map_err(|undone| undone.at(ctx.now()))?;
@@ -76,7 +78,8 @@ pub(crate) async fn encode(ctx: &Ctx, fields: Fields, new: &NewSecret, words: Ve
 /// Hashes a password that was accepted before anew, whatever the rules are now.
 pub(crate) async fn rehash(ctx: &Ctx, password: &Secret) -> Result<Secret> {
     let (plain, salt) = (composed(password), salt(ctx));
-    let hashed = ctx.passwords.run(move || argon2id(&plain, &salt)).await;
+    let work = move |memory: &mut Memory| argon2id(&plain, &salt, memory);
+    let hashed = ctx.passwords.run(work).await;
     hashed
         .map_err(|undone| undone.at(ctx.now()))?
         .ok_or(Error::Hashing)
@@ -88,12 +91,13 @@ fn salt(ctx: &Ctx) -> [u8; SALT_LENGTH] {
     salt
 }
 
-fn argon2id(password: &Secret, salt: &[u8]) -> Option<Secret> {
+fn argon2id(password: &Secret, salt: &[u8], memory: &mut Memory) -> Option<Secret> {
     let params = Params::new(MEMORY, PASSES, LANES, Some(HASH_LENGTH)).ok()?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut out = [0; HASH_LENGTH];
-    let made = argon2.hash_password_into(password.reveal().as_bytes(), salt, &mut out);
-    made.ok()?;
+    if !memory.derive(&argon2, password.reveal().as_bytes(), salt, &mut out) {
+        return None;
+    }
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(out));
     out.zeroize();
     Some(Secret::new(format!("{}{salt}${hash}", own_kind())))
@@ -112,14 +116,16 @@ pub(crate) fn is_of_old_kind(encoded: &Secret) -> bool {
 /// Whether an entry is the password of a hash; compared on the pool. Fails when the pool is too busy.
 pub(crate) async fn matches(ctx: &Ctx, hash: Encoded, entered: &Secret) -> Result<bool> {
     let entered = entered.clone();
-    let compared = ctx.passwords.run(move || matches_either(&hash, &entered)).await;
+    let work = move |memory: &mut Memory| matches_either(&hash, &entered, memory);
+    let compared = ctx.passwords.run(work).await;
     compared.map_err(|undone| undone.at(ctx.now()))
 }
 
 /// Hashes of ours are made of the composed form, those made elsewhere of what was typed there.
-fn matches_either(hash: &Encoded, entered: &Secret) -> bool {
+fn matches_either(hash: &Encoded, entered: &Secret, memory: &mut Memory) -> bool {
     let typed = entered.reveal();
-    hash.matches(typed.as_bytes()) || (!is_nfc(typed) && hash.matches(composed(entered).reveal().as_bytes()))
+    hash.matches(typed.as_bytes(), memory)
+        || (!is_nfc(typed) && hash.matches(composed(entered).reveal().as_bytes(), memory))
 }
 
 /// One form for what keyboards write in two: composed characters (NFC, NIST SP 800-63B-4 §3.1.1.2).
@@ -134,14 +140,14 @@ mod tests {
     #[test]
     fn a_new_hash_is_argon2id_and_verifies_however_the_keyboard_composes() {
         let typed = Secret::new("Gru\u{308}n und laut".into());
-        let hash = argon2id(&composed(&typed), b"0123456789abcdef").unwrap();
+        let mut memory = Memory::default();
+        let hash = argon2id(&composed(&typed), b"0123456789abcdef", &mut memory).unwrap();
         assert!(hash.reveal().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(!is_of_old_kind(&hash));
         let parsed = || Encoded::parse(hash.reveal()).unwrap();
-        for typed in ["Gru\u{308}n und laut", "Gr\u{fc}n und laut"] {
-            assert!(matches_either(&parsed(), &Secret::new(typed.into())), "{typed}");
-        }
-        assert!(!matches_either(&parsed(), &Secret::new("Grun und laut".into())));
+        let mut is = |typed: &str| matches_either(&parsed(), &Secret::new(typed.into()), &mut memory);
+        assert!(is("Gru\u{308}n und laut") && is("Gr\u{fc}n und laut"));
+        assert!(!is("Grun und laut"));
     }
 
     #[test]

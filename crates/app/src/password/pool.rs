@@ -4,11 +4,13 @@
 use std::{fmt, sync::Arc, thread, time::Duration};
 
 use domain::base::{Span, Timestamp};
+use parking_lot::Mutex;
 use tokio::{
-    sync::{Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::timeout,
 };
 
+use super::memory::Memory;
 use crate::error::Error;
 
 /// The measures of the pool.
@@ -36,15 +38,32 @@ impl Default for PoolOptions {
 /// The pool.
 pub struct PasswordPool {
     threads: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     wait: Duration,
+}
+
+/// Who is at work or waits, and the memory that they leave to each other.
+struct Places {
+    free: Arc<Semaphore>,
+    all: usize,
+    memory: Mutex<Vec<Memory>>,
+}
+
+impl Places {
+    /// Lends the memory of somebody who is done to the next; the last to leave gives all of it back.
+    fn leave(&self, place: OwnedSemaphorePermit) {
+        drop(place);
+        if self.free.available_permits() == self.all {
+            self.memory.lock().clear();
+        }
+    }
 }
 
 impl fmt::Debug for PasswordPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PasswordPool")
             .field("threads", &self.threads.available_permits())
-            .field("places", &self.places.available_permits())
+            .field("places", &self.places.free.available_permits())
             .finish_non_exhaustive()
     }
 }
@@ -71,21 +90,25 @@ impl PasswordPool {
     /// A pool of these measures; at least one thread.
     pub fn new(options: PoolOptions) -> Self {
         let threads = options.threads.max(1);
+        let all = threads.saturating_add(options.queue).min(Semaphore::MAX_PERMITS);
         Self {
             threads: Arc::new(Semaphore::new(threads)),
-            places: Arc::new(Semaphore::new(
-                threads.saturating_add(options.queue).min(Semaphore::MAX_PERMITS),
-            )),
+            places: Arc::new(Places {
+                free: Arc::new(Semaphore::new(all)),
+                all,
+                memory: Mutex::default(),
+            }),
             wait: options.wait,
         }
     }
 
-    /// Runs heavy work. Place and thread go with the work: a caller who gives up frees neither before it is done.
+    /// Runs heavy work, with memory to hash in. Place and thread go with the work: a caller who gives up frees neither before it is
+    /// done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Undone> {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.places.free).try_acquire_owned() else {
             return Err(self.busy());
         };
         let waited = timeout(self.wait, Arc::clone(&self.threads).acquire_owned()).await;
@@ -93,10 +116,14 @@ impl PasswordPool {
             return Err(self.busy());
         };
         let (done, answer) = oneshot::channel();
+        let places = Arc::clone(&self.places);
         let job = move || {
             stand_back();
-            let made = work();
-            drop((thread, place));
+            let mut memory = places.memory.lock().pop().unwrap_or_default();
+            let made = work(&mut memory);
+            places.memory.lock().extend(memory.if_usual());
+            drop(thread);
+            places.leave(place);
             // Whoever gave up does not miss it.
             let _gone = done.send(made);
         };
@@ -147,7 +174,7 @@ mod tests {
         let (at_work, until_at_work) = tokio::sync::oneshot::channel();
         let pool = Arc::clone(pool);
         let job = tokio::spawn(async move {
-            pool.run(move || {
+            pool.run(move |_| {
                 _ = at_work.send(());
                 _ = until_free.recv();
             })
@@ -161,10 +188,10 @@ mod tests {
     async fn a_full_pool_says_so_at_once() {
         let pool = pool(0, Duration::from_hours(1));
         let (free, job) = occupy(&pool).await;
-        assert_eq!(pool.run(|| ()).await, Err(Undone::Busy(Span::hours(1))));
+        assert_eq!(pool.run(|_| ()).await, Err(Undone::Busy(Span::hours(1))));
         drop(free);
         assert_eq!(job.await.unwrap(), Ok(()));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        assert_eq!(pool.run(|_| 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -172,11 +199,11 @@ mod tests {
         let pool = pool(1, Duration::from_millis(20));
         let (free, job) = occupy(&pool).await;
         for _ in 0..3 {
-            assert_eq!(pool.run(|| ()).await, Err(Undone::Busy(Span(20_000))));
+            assert_eq!(pool.run(|_| ()).await, Err(Undone::Busy(Span(20_000))));
         }
         drop(free);
         assert_eq!(job.await.unwrap(), Ok(()));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        assert_eq!(pool.run(|_| 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -185,15 +212,43 @@ mod tests {
         let (free, job) = occupy(&pool).await;
         job.abort();
         assert!(job.await.unwrap_err().is_cancelled());
-        assert!(matches!(pool.run(|| ()).await, Err(Undone::Busy(_))));
+        assert!(matches!(pool.run(|_| ()).await, Err(Undone::Busy(_))));
         drop(free);
     }
 
     #[tokio::test]
     async fn work_that_breaks_frees_its_thread() {
         let pool = pool(0, Duration::from_secs(1));
-        assert_eq!(pool.run(|| assert!(pool_is_broken())).await, Err(Undone::Broken));
-        assert_eq!(pool.run(|| 7).await, Ok(7));
+        assert_eq!(pool.run(|_| assert!(pool_is_broken())).await, Err(Undone::Broken));
+        assert_eq!(pool.run(|_| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn memory_goes_from_one_to_the_next_and_back_with_the_last() {
+        let pool = pool(1, Duration::from_hours(1));
+        let (free, first) = {
+            let (free, until_free) = mpsc::channel::<()>();
+            let pool = Arc::clone(&pool);
+            let hash = move |memory: &mut Memory| {
+                assert!(memory.is_empty());
+                let params = argon2::Params::new(argon2::Params::MIN_M_COST, 1, 1, None).unwrap();
+                let argon2 = argon2::Argon2::from(params);
+                assert!(memory.derive(&argon2, b"correct horse", b"and its salt", &mut [0; 32]));
+                _ = until_free.recv();
+            };
+            (free, tokio::spawn(async move { pool.run(hash).await }))
+        };
+        let second = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(|memory| memory.is_empty()).await })
+        };
+        while pool.places.free.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(free);
+        first.await.unwrap().unwrap();
+        assert_eq!(second.await.unwrap(), Ok(false));
+        assert_eq!(pool.run(|memory| memory.is_empty()).await, Ok(true));
     }
 
     #[cfg(target_os = "linux")]
@@ -201,7 +256,7 @@ mod tests {
     async fn requests_go_before_the_work_and_keep_their_priority() {
         let priority = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
         let before = priority();
-        let at_work = pool(0, Duration::from_secs(1)).run(priority).await;
+        let at_work = pool(0, Duration::from_secs(1)).run(move |_| priority()).await;
         assert_eq!(at_work, Ok((before + BEHIND).min(19)));
         assert_eq!(priority(), before);
     }
