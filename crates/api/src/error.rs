@@ -645,6 +645,14 @@ pub(crate) fn unavailable(failure: &StoreError) -> Answer {
             answer.retry_after = Some(Duration::from_secs(2));
             answer
         }
+        StoreError::DiskFull => {
+            let mut answer = Answer::new(Code::Unavailable, "MERLON-q9Tf2LbK", Text::StoreFull);
+            answer.retry_after = Some(Duration::from_secs(5));
+            answer
+        }
+        StoreError::DiskFailed => {
+            Answer::new(Code::Unavailable, "MERLON-w4Nc7JvD", Text::DatabaseUnavailable)
+        }
         StoreError::Closed => Answer::new(Code::Unavailable, "MERLON-j1Zd4KwX", Text::Unavailable),
         StoreError::Corrupt { .. }
         | StoreError::Taken(_)

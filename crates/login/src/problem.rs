@@ -73,6 +73,8 @@ impl Problem {
                 StoreError::Overloaded
                     | StoreError::Contention
                     | StoreError::Unavailable
+                    | StoreError::DiskFull
+                    | StoreError::DiskFailed
                     | StoreError::Closed
             )
         );

@@ -17,6 +17,12 @@ pub enum Error {
     /// The database cannot be reached; nothing was written, or nobody can tell yet. Trying later helps.
     #[error("the database does not answer")]
     Unavailable,
+    /// The disk is full. Nothing was written; trying later helps once somebody made room.
+    #[error("the disk is full: writes are taken again once there is room")]
+    DiskFull,
+    /// The disk failed. Nobody knows what was written, and nothing more is until a restart.
+    #[error("the disk failed: restart once it is sound")]
+    DiskFailed,
     /// The store is closing down.
     #[error("the store is closed")]
     Closed,
@@ -84,6 +90,8 @@ impl Error {
             Self::Overloaded => Self::Overloaded,
             Self::Contention => Self::Contention,
             Self::Unavailable => Self::Unavailable,
+            Self::DiskFull => Self::DiskFull,
+            Self::DiskFailed => Self::DiskFailed,
             Self::Closed => Self::Closed,
             Self::Corrupt { place, reason } => Self::corrupt(place, reason),
             Self::Taken(what) => Self::Taken(what),

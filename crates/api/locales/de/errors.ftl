@@ -178,4 +178,5 @@ errors-overloaded = Der Server hat mehr zu tun, als er bewältigt. Versuchen Sie
 errors-contention = Dasselbe wurde gleichzeitig von anderen geändert. Versuchen Sie es nochmals.
 errors-unavailable = Der Server hält gerade an. Versuchen Sie es gleich nochmals.
 errors-database-unavailable = Die Datenbank antwortet nicht. Versuchen Sie es gleich nochmals; was Sie geschickt haben, kann geschehen sein oder nicht.
+errors-store-full = Der Server hat keinen Platz mehr für das, was Sie geschickt haben. Es wurde nichts geändert; versuchen Sie es gleich nochmals.
 errors-internal = Durch unseren Fehler ging etwas schief. Die Ursache steht im Protokoll des Betreibers unter { $reference }.

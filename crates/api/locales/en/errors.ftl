@@ -178,4 +178,5 @@ errors-overloaded = The server has more to do than it can take. Try again in a s
 errors-contention = The same thing was changed by others at the same time. Try again.
 errors-unavailable = The server is stopping. Try again in a moment.
 errors-database-unavailable = The database does not answer. Try again in a moment; what you sent may or may not have been done.
+errors-store-full = The server has no room left to keep what you sent. Nothing was changed; try again in a moment.
 errors-internal = Something failed by our fault. The operator finds the cause in the log under { $reference }.

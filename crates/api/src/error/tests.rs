@@ -235,6 +235,8 @@ fn errors() -> Vec<Error> {
         StoreError::Overloaded.into(),
         StoreError::Contention.into(),
         StoreError::Unavailable.into(),
+        StoreError::DiskFull.into(),
+        StoreError::DiskFailed.into(),
         StoreError::Closed.into(),
         broken().into(),
     ]);
@@ -611,6 +613,8 @@ fn limits_say_when_to_try_again() {
 fn the_store_is_busy_or_broken() {
     assert_eq!(seen(Op::GetUser, StoreError::Contention).0, Code::Aborted);
     assert_eq!(seen(Op::GetUser, StoreError::Closed).0, Code::Unavailable);
+    assert_eq!(seen(Op::GetUser, StoreError::DiskFull).0, Code::Unavailable);
+    assert_eq!(seen(Op::GetUser, StoreError::DiskFailed).0, Code::Unavailable);
     let away = judge(Op::GetUser, &StoreError::Unavailable.into(), NOW).status(Language::En);
     assert_eq!(
         (away.code, away.retry_after),

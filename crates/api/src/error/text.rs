@@ -180,6 +180,7 @@ texts! {
     Contention "errors-contention",
     Unavailable "errors-unavailable",
     DatabaseUnavailable "errors-database-unavailable",
+    StoreFull "errors-store-full",
     Internal "errors-internal",
 }
 

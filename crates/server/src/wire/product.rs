@@ -36,11 +36,8 @@ pub(super) fn product(
     });
     let store = ctx.store.clone();
     readiness.probe("store", move || {
-        if store.takes_writes() {
-            Ok(())
-        } else {
-            Err("the disk failed, which a restart ends once it is sound; or the database server does not answer".into())
-        }
+        let obstacle = store.obstacle();
+        obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_string()))
     });
     let senders = senders(settings)?;
     workers

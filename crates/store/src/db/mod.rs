@@ -394,12 +394,18 @@ impl Store {
         }
     }
 
-    /// Whether writes are taken. False once the disk failed, until a restart; false while a server does not answer.
-    pub fn takes_writes(&self) -> bool {
+    /// Why no writes are taken now: [`Error::DiskFull`], [`Error::DiskFailed`] (until a restart), or [`Error::Unavailable`] while a
+    /// server does not answer.
+    pub fn obstacle(&self) -> Option<Error> {
         match &self.inner.database {
-            Database::Sqlite(sqlite) => sqlite.takes_writes(),
-            Database::Postgres(postgres) => postgres.takes_writes(),
+            Database::Sqlite(sqlite) => sqlite.obstacle(),
+            Database::Postgres(postgres) => postgres.obstacle(),
         }
+    }
+
+    /// Whether writes are taken now.
+    pub fn takes_writes(&self) -> bool {
+        self.obstacle().is_none()
     }
 }
 

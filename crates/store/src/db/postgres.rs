@@ -202,8 +202,9 @@ impl Postgres {
         self.health.is_well() && self.freshness.is_known().await
     }
 
-    pub(super) fn takes_writes(&self) -> bool {
-        self.health.is_well()
+    /// Why no writes are taken: the server does not answer.
+    pub(super) fn obstacle(&self) -> Option<Error> {
+        (!self.health.is_well()).then_some(Error::Unavailable)
     }
 
     pub(super) fn node_number(&self) -> u8 {

@@ -1,6 +1,7 @@
 //! SQLite: one writer that commits in groups, readers that never wait for it, and a checkpointer beside them.
 
 mod checkpoint;
+mod condition;
 pub mod inspect;
 mod migrate;
 mod reader;
@@ -64,9 +65,9 @@ impl Sqlite {
         self.writer.commit(set).await
     }
 
-    /// False once a write or sync failed: nothing is acknowledged until a restart.
-    pub(super) fn takes_writes(&self) -> bool {
-        self.writer.is_sound()
+    /// Why no writes are taken: the disk is full, or failed.
+    pub(super) fn obstacle(&self) -> Option<Error> {
+        self.writer.obstacle()
     }
 
     pub(super) fn close(&self) {

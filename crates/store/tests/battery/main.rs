@@ -1,5 +1,5 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
-//! of an embedded database can show is in `file` and `crash`, what only a server and its nodes can show in `nodes`,
+//! of an embedded database can show is in `file`, `crash` and `full` (a full disk), what only a server and its nodes can show in `nodes`,
 //! `standby` (failover), `silent` (no answers), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,6 +9,7 @@ mod between;
 mod conflict;
 mod crash;
 mod file;
+mod full;
 mod given;
 mod ledger;
 mod moving;

@@ -3,7 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::JoinHandle,
     time::Duration,
 };
@@ -95,13 +95,15 @@ struct Copier {
 }
 
 impl Copier {
-    fn look(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Answers whether pages were copied.
+    fn look(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let counts = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
         let (frames, copied): (i64, i64) = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], counts)?;
-        if self.is_due(frames, frames - copied) {
+        let is_due = self.is_due(frames, frames - copied);
+        if is_due {
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     /// Whether to copy, by the frames in the log and those of them that are not copied.
@@ -114,6 +116,22 @@ impl Copier {
     }
 }
 
+/// Looks at the log until it is told to stop. A copy that fails is told once, as on a full disk it fails for as long as that lasts.
+fn keep_short(connection: &Connection, stopped: &Receiver<()>) {
+    let (mut copier, mut failing) = (Copier::default(), false);
+    while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+        match copier.look(connection) {
+            Ok(copied) => failing &= !copied,
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "a checkpoint failed and is repeated until it goes well");
+                }
+                failing = true;
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     stop: Option<Sender<()>>,
@@ -123,14 +141,7 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (stop, stopped) = channel::<()>();
-        let run = move || {
-            let mut copier = Copier::default();
-            while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = copier.look(&connection) {
-                    tracing::warn!(%error, "a checkpoint failed and will be repeated");
-                }
-            }
-        };
+        let run = move || keep_short(&connection, &stopped);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
             .spawn(run)

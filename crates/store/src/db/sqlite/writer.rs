@@ -3,23 +3,24 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ToSql, types::ToSqlOutput};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
-use super::{checkpoint, reader::value_ref};
+use super::{checkpoint, condition::Condition, reader::value_ref};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     db::Hearers,
-    error::{Cause, Error, Result},
+    error::{Error, Result},
     read::user_text,
 };
 
@@ -27,6 +28,8 @@ use crate::{
 const QUEUE: usize = 8192;
 /// Write sets of one commit.
 const BATCH: usize = 1024;
+/// How often a full disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 type Answer = oneshot::Sender<Result<Outcome>>;
 
@@ -39,7 +42,7 @@ struct Job {
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    failed_sync: Arc<AtomicBool>,
+    condition: Arc<Condition>,
 }
 
 impl std::fmt::Debug for Job {
@@ -51,24 +54,29 @@ impl std::fmt::Debug for Job {
 impl Writer {
     pub(super) fn start(connection: Connection, wal: PathBuf, hearers: Hearers) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let mut desk = Desk::new(connection, wal, hearers)?;
-        let failed_sync = Arc::clone(&desk.failed_sync);
-        let thread = std::thread::Builder::new()
+        let directory = wal.parent().map_or_else(PathBuf::new, ToOwned::to_owned);
+        let condition = Arc::new(Condition::of(directory));
+        let mut desk = Desk::new(connection, wal, hearers, Arc::clone(&condition))?;
+        let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || desk.work(jobs))
             .map_err(|e| Error::Unusable(format!("no thread for the writer: {e}")))?;
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
-            failed_sync,
+            condition,
         })
     }
 
-    pub(super) fn is_sound(&self) -> bool {
-        !self.failed_sync.load(Ordering::Relaxed)
+    /// Why nothing is written.
+    pub(super) fn obstacle(&self) -> Option<Error> {
+        self.condition.obstacle()
     }
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
+        if let Some(obstacle) = self.obstacle() {
+            return Err(obstacle);
+        }
         let (answer, outcome) = oneshot::channel();
         {
             let queue = self.queue.lock();
@@ -85,6 +93,7 @@ impl Writer {
     pub(super) fn close(&self) {
         drop(self.queue.lock().take());
         if let Some(thread) = self.thread.lock().take() {
+            thread.thread().unpark();
             drop(thread.join());
         }
     }
@@ -98,8 +107,7 @@ struct Desk {
     last_pos: i64,
     /// Where sets of this transaction changed texts that searches look into, by the place in the index.
     texts: Vec<(i64, Statement)>,
-    /// After a failed write or sync nobody knows what is on the disk: nothing more is acknowledged.
-    failed_sync: Arc<AtomicBool>,
+    condition: Arc<Condition>,
 }
 
 /// Where the history of a stream begins and ends in the log, and the number of its row; 0 where there is none yet.
@@ -110,19 +118,13 @@ struct Ends {
     row: i64,
 }
 
-fn is_io_failure(error: &Error) -> bool {
-    let code = match error {
-        Error::Database { source, .. } => match &**source {
-            Cause::Sqlite(source) => source.sqlite_error_code(),
-            Cause::Postgres { .. } => None,
-        },
-        _ => None,
-    };
-    code == Some(rusqlite::ErrorCode::SystemIoFailure)
-}
-
 impl Desk {
-    fn new(connection: Connection, wal: PathBuf, hearers: Hearers) -> Result<Self> {
+    fn new(
+        connection: Connection,
+        wal: PathBuf,
+        hearers: Hearers,
+        condition: Arc<Condition>,
+    ) -> Result<Self> {
         let last_pos = connection
             .query_row("SELECT coalesce(max(pos), 0) FROM event", [], |row| row.get(0))
             .map_err(Error::while_doing("finding the end of the log"))?;
@@ -132,7 +134,7 @@ impl Desk {
             hearers,
             last_pos,
             texts: Vec::new(),
-            failed_sync: Arc::default(),
+            condition,
         })
     }
 
@@ -141,13 +143,29 @@ impl Desk {
         while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
             self.commit_batch(&mut batch);
             self.restarter.restart_when_large(&self.connection);
+            if matches!(self.condition.obstacle(), Some(Error::DiskFull)) {
+                self.wait_for_room(&mut jobs);
+            }
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "the last checkpoint did not finish; the next start will");
         }
     }
 
-    /// One commit for all; if that fails, one for each, so that only the culprit hears of it.
+    /// Refuses what had come before it was known that the disk is full, until there is room or nothing can come any more.
+    fn wait_for_room(&self, jobs: &mut mpsc::Receiver<Job>) {
+        loop {
+            match jobs.try_recv() {
+                Ok(job) => drop(job.answer.send(Err(Error::DiskFull))),
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) if self.condition.finds_room() => return,
+                Err(TryRecvError::Empty) => thread::park_timeout(LOOK_EVERY),
+            }
+        }
+    }
+
+    /// One commit for all; if that fails, one for each, so that only the culprit hears of it. A disk that is full or failed is no
+    /// set's fault.
     fn commit_batch(&mut self, batch: &mut Vec<Job>) {
         histogram!("merlon_store_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let sets: Vec<&WriteSet> = batch.iter().map(|job| &job.set).collect();
@@ -157,21 +175,30 @@ impl Desk {
                     drop(job.answer.send(Ok(outcome)));
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
-                for job in batch.drain(..) {
-                    let outcome = self.transaction(&[&job.set]).map(|o| o.first().copied());
-                    drop(job.answer.send(outcome.and_then(|o| o.ok_or(Error::Closed))));
+            Err(error) => match self.condition.obstacle() {
+                Some(obstacle) => {
+                    for job in batch.drain(..) {
+                        drop(job.answer.send(Err(obstacle.alike())));
+                    }
                 }
-            }
+                None => {
+                    tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
+                    self.one_by_one(batch);
+                }
+            },
+        }
+    }
+
+    fn one_by_one(&mut self, batch: &mut Vec<Job>) {
+        for job in batch.drain(..) {
+            let outcome = self.transaction(&[&job.set]).map(|o| o.first().copied());
+            drop(job.answer.send(outcome.and_then(|o| o.ok_or(Error::Closed))));
         }
     }
 
     fn transaction(&mut self, sets: &[&WriteSet]) -> Result<Vec<Outcome>> {
-        if self.failed_sync.load(Ordering::Relaxed) {
-            return Err(Error::Unusable(
-                "the disk failed; restart once it is sound".into(),
-            ));
+        if let Some(obstacle) = self.condition.obstacle() {
+            return Err(obstacle);
         }
         let before = self.last_pos;
         let outcomes = self.apply_all(sets);
@@ -185,9 +212,7 @@ impl Desk {
                 Ok(outcomes)
             }
             Err(error) => {
-                if is_io_failure(&error) {
-                    self.failed_sync.store(true, Ordering::Relaxed);
-                }
+                let error = self.condition.judge(error);
                 self.last_pos = before;
                 if !self.connection.is_autocommit() {
                     self.run("ROLLBACK")?;
