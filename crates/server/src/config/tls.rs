@@ -8,7 +8,7 @@ use super::reader::Reader;
 const CERTIFICATE_FILE: Key = Key::unset(
     "tls.certificate_file",
     Form::Text("path of a PEM file"),
-    "Certificate chain, the server's own certificate first. Needs `tls.key_file`.",
+    "Certificate chain, the server's own certificate first. Needs `tls.key_file`. Both are read again every minute: a renewed pair needs no restart.",
 );
 const KEY_FILE: Key = Key::unset(
     "tls.key_file",

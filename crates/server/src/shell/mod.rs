@@ -7,6 +7,7 @@ mod ops;
 mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use listener::Options;
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 pub use self::bind::BindError;
+use self::tls::Identity;
 pub use self::tls::TlsError;
 pub(crate) use self::tls::certificates;
 use crate::config::{Settings, Tls};
@@ -63,13 +65,13 @@ pub enum ServeError {
 
 /// Whether certificate and key can be read and belong together.
 pub fn check_certificate(tls: &Tls) -> Result<(), TlsError> {
-    tls::acceptor(tls).map(drop)
+    tls::Identity::read(tls).map(drop)
 }
 
 /// An address that is taken; whoever connects waits until it is served.
 pub struct Bound {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<(TlsAcceptor, Arc<Identity>)>,
     address: SocketAddr,
 }
 
@@ -88,9 +90,14 @@ impl Bound {
 
 /// Takes the address that is configured. Must be called within a Tokio runtime.
 pub fn bind(settings: &Settings) -> Result<Bound, ServeError> {
-    let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+    let tls = settings.tls.as_ref().map(identified).transpose()?;
     let (socket, address) = bind::bind(settings.server.listen)?;
     Ok(Bound { socket, tls, address })
+}
+
+fn identified(tls: &Tls) -> Result<(TlsAcceptor, Arc<Identity>), TlsError> {
+    let identity = Arc::new(Identity::read(tls)?);
+    Ok((identity.acceptor()?, identity))
 }
 
 /// Serves `product` (the product's routes, its fallback included) beside health, metrics and the landing page, until
@@ -102,7 +109,11 @@ pub fn serve(settings: &Settings, bound: Bound, product: Router, parts: Parts) -
         .merge(ops::routes(parts.readiness.clone(), parts.metrics))
         .merge(landing::routes(settings))
         .merge(product);
-    let door = (bound.socket, bound.tls);
+    let acceptor = bound.tls.map(|(acceptor, identity)| {
+        tokio::spawn(identity.stay_current(parts.stop.clone()));
+        acceptor
+    });
+    let door = (bound.socket, acceptor);
     let task = listener::serve(door, options, routes, parts.readiness, parts.stop);
     Serving { address, task }
 }
