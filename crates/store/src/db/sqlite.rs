@@ -25,6 +25,10 @@ use crate::{
 /// Older libraries can corrupt a database when a checkpoint meets a write (the WAL-reset bug).
 const OLDEST_SOUND: i32 = 3_051_003;
 
+/// Page cache of the writer. A larger one finds more in it, but is gone through from one end to the other at each commit in which a page was
+/// split, as long as the file is smaller than a gibibyte.
+const WRITER_CACHE_MIB: i64 = 32;
+
 #[derive(Debug)]
 pub(super) struct Sqlite {
     readers: reader::Readers,
@@ -40,7 +44,7 @@ impl Sqlite {
                 rusqlite::version()
             )));
         }
-        let connection = connect(path, 64)?;
+        let connection = connect(path, WRITER_CACHE_MIB)?;
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
         let writer = writer::Writer::start(connection, wal.clone(), hearers)?;
