@@ -121,7 +121,7 @@ fn keep_short(connection: &Connection, stopped: &Receiver<()>) {
     let (mut copier, mut failing) = (Copier::default(), false);
     while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
         match copier.look(connection) {
-            Ok(copied) => failing &= !copied,
+            Ok(is_done) => failing &= !is_done,
             Err(error) => {
                 if !failing {
                     tracing::warn!(%error, "a checkpoint failed and is repeated until it goes well");

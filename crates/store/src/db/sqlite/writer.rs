@@ -175,17 +175,16 @@ impl Desk {
                     drop(job.answer.send(Ok(outcome)));
                 }
             }
-            Err(error) => match self.condition.obstacle() {
-                Some(obstacle) => {
+            Err(error) => {
+                if let Some(obstacle) = self.condition.obstacle() {
                     for job in batch.drain(..) {
                         drop(job.answer.send(Err(obstacle.alike())));
                     }
+                    return;
                 }
-                None => {
-                    tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
-                    self.one_by_one(batch);
-                }
-            },
+                tracing::warn!(%error, size = batch.len(), "a batch failed and is repeated one by one");
+                self.one_by_one(batch);
+            }
         }
     }
 
