@@ -263,24 +263,6 @@ async fn what_no_commit_proves_is_judged_by_one_view() {
     }
 }
 
-/// Appends to two streams and writes a row under a guard that misses as long as `missing` is not there.
-async fn guarded(store: &Store, ids: [&domain::base::UserId; 2], row: &str, missing: &str) -> Result<(), Failure> {
-    store
-        .change("test.guarded", &instance(), ids[0], NOW, |work| {
-            Box::pin(async move {
-                for id in ids {
-                    let mut stream = work.load::<User>(id).await?;
-                    work.decide(&mut stream, Command::SetData(data(row)))?;
-                }
-                work.write(meta_row(row));
-                let sql = "UPDATE meta SET value = value WHERE name = $1";
-                work.guard(Statement::new(sql, [missing.into()]));
-                Ok(())
-            })
-        })
-        .await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_guard_that_misses_undoes_everything_even_among_others() {
     let database = backend().await;

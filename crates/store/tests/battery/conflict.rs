@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use domain::base::UserId;
 use store::Store;
 use testkit::postgres_server::{self, Database};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
     given::*,
     ledger::{node_on, under_load, until},
+    silent::Held,
 };
 
 async fn two_nodes(database: &Database) -> [Store; 2] {
@@ -158,4 +160,49 @@ async fn a_command_that_meets_a_deadlock_is_done_once() {
     assert_log_is_whole(&store).await;
     store.close();
     until_counted(&database).await;
+}
+
+/// They wait for one commit that is held up, so that they are written together after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_whose_guards_miss_are_found_among_many() {
+    let database = Arc::new(postgres_server::database());
+    let store = node_on(&database.url()).await.unwrap();
+    let ids = users(&store, 80).await;
+    store.keep_meta("there", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let first = spawned(&store, &ids[..2], "first", "there");
+    held.until_wanted().await;
+    let is_out = |n: usize| n % 13 == 5;
+    let many: Vec<_> = (1..40)
+        .map(|n| {
+            let missing = if is_out(n) { "not there" } else { "there" };
+            spawned(&store, &ids[2 * n..2 * n + 2], &n.to_string(), missing)
+        })
+        .collect();
+    for id in &ids {
+        load(&store, id).await;
+    }
+    held.let_go();
+    first.await.unwrap().unwrap();
+    for (told, n) in many.into_iter().zip(1..) {
+        let told = told.await.unwrap();
+        let is_refused = matches!(told, Err(Failure::Store(store::Error::Contention)));
+        assert_eq!(
+            (is_refused, told.is_ok()),
+            (is_out(n), !is_out(n)),
+            "{n}: {told:?}"
+        );
+        assert_eq!(has_meta(&store, &n.to_string()).await, !is_out(n), "{n}");
+    }
+    assert_log_is_whole(&store).await;
+}
+
+fn spawned(
+    store: &Store,
+    ids: &[UserId],
+    row: &str,
+    missing: &'static str,
+) -> JoinHandle<Result<(), Failure>> {
+    let (store, ids, row) = (store.clone(), [ids[0].clone(), ids[1].clone()], row.to_owned());
+    tokio::spawn(async move { guarded(&store, [&ids[0], &ids[1]], &row, missing).await })
 }

@@ -164,6 +164,29 @@ pub(crate) fn meta_row(name: &str) -> store::Statement {
     )
 }
 
+/// Appends to two streams and writes a row under a guard that misses as long as `missing` is not there.
+pub(crate) async fn guarded(
+    store: &Store,
+    ids: [&UserId; 2],
+    row: &str,
+    missing: &str,
+) -> Result<(), Failure> {
+    store
+        .change("test.guarded", &instance(), ids[0], NOW, |work| {
+            Box::pin(async move {
+                for id in ids {
+                    let mut stream = work.load::<User>(id).await?;
+                    work.decide(&mut stream, Command::SetData(data(row)))?;
+                }
+                work.write(meta_row(row));
+                let sql = "UPDATE meta SET value = value WHERE name = $1";
+                work.guard(store::Statement::new(sql, [missing.into()]));
+                Ok(())
+            })
+        })
+        .await
+}
+
 /// Positions have no gap, streams no hole, and every chain leads from its head to its first event.
 pub(crate) async fn assert_log_is_whole(store: &Store) {
     // Where positions come from several lanes, the lane is in their upper 16 bits.

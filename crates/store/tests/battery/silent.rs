@@ -36,13 +36,13 @@ async fn node(url: String, patience: Duration) -> Store {
 }
 
 /// Somebody else who keeps rows of a database to himself.
-struct Held {
+pub(crate) struct Held {
     database: Arc<Database>,
     holder: JoinHandle<()>,
 }
 
 impl Held {
-    async fn new(database: &Arc<Database>, rows: &str) -> Self {
+    pub(crate) async fn new(database: &Arc<Database>, rows: &str) -> Self {
         let hold = format!(
             "CREATE TABLE let_go (now int); SET statement_timeout = '60s'; BEGIN; {rows} FOR UPDATE;
              DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM let_go) LOOP PERFORM pg_sleep(0.005); END LOOP; END $$; ROLLBACK;"
@@ -59,13 +59,13 @@ impl Held {
     }
 
     /// Waits until a commit wants what is held.
-    async fn until_wanted(&self) {
+    pub(crate) async fn until_wanted(&self) {
         let wants = "SELECT count(*) FROM pg_stat_activity
             WHERE wait_event_type = 'Lock' AND application_name = 'merlon' AND datname = current_database()";
         until("it is wanted", || self.database.sql(wants) == b"1\n").await;
     }
 
-    fn let_go(self) {
+    pub(crate) fn let_go(self) {
         self.database.sql("INSERT INTO let_go VALUES (1)");
         self.holder.join().unwrap();
     }

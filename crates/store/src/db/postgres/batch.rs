@@ -1,8 +1,8 @@
 //! One commit for many write sets: heads are locked and compared, then everything is written in a few statements.
 //!
 //! A batch is first written with nothing but what is needed if all goes well, which takes two exchanges with the server,
-//! three if there are guards. If anything does not, it is rolled back and written again set by set, each behind a savepoint,
-//! so that one that fails does not touch the others.
+//! three if there are guards. If anything does not, it is rolled back; once it has been halved to a few sets, these are written one by one, each behind a
+//! savepoint, so that one that fails does not touch the others.
 
 use std::collections::BTreeMap;
 

@@ -33,6 +33,8 @@ use crate::{
 const QUEUE: usize = 8192;
 /// Write sets of one commit.
 const BATCH: usize = 1024;
+/// Up to so many sets are written one by one if they cannot be written together; a larger batch is taken apart first.
+const FEW: usize = 4;
 /// How often a batch is tried while others get in its way.
 const TRIES: u32 = 8;
 /// How often its patience a server that answers may take for a batch until it is told to nobody any more.
@@ -201,43 +203,46 @@ impl Desk {
     async fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while jobs.recv_many(&mut waiting, BATCH).await > 0 {
-            if !self.commit(&mut waiting).await {
+            histogram!("merlon_store_batch_size").record(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
+            self.width.note(waiting.len());
+            if !self.commit_all(waiting.split_off(0)).await {
                 turn_away(&mut jobs);
             }
         }
     }
 
-    /// Commits a batch and tells everybody what became of it. False if the server did not answer in time.
-    async fn commit(&mut self, jobs: &mut Vec<Job>) -> bool {
-        histogram!("merlon_store_batch_size").record(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
-        self.width.note(jobs.len());
-        let sets: Vec<&WriteSet> = jobs.iter().map(|job| &job.set).collect();
-        let settled = self.settle_in_time(&sets).await;
-        // Also after a failure: nobody may know whether it was committed.
-        self.hearers.tell(&sets);
-        match self.health.after(settled) {
-            Ok(outcomes) => {
-                counter!("merlon_store_commits_total").increment(1);
-                counter!("merlon_store_write_sets_total").increment(sets.len() as u64);
-                for (job, outcome) in jobs.drain(..).zip(outcomes) {
-                    drop(job.answer.send(outcome));
+    /// Commits a batch, if need be in parts: what cannot be written together is halved, so that a few sets that others refuse cost a
+    /// few exchanges with the server, however many are good. False if the server did not answer in time.
+    async fn commit_all(&mut self, batch: Vec<Job>) -> bool {
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            let sets: Vec<&WriteSet> = part.iter().map(|job| &job.set).collect();
+            let settled = self.settle_in_time(&sets).await;
+            // Also after a failure: nobody may know whether it was committed.
+            self.hearers.tell(&sets);
+            match self.health.after(settled) {
+                Ok(Settled::Known(outcomes)) => answer(part, outcomes),
+                Ok(Settled::Apart) => {
+                    let behind = part.split_off(part.len() / 2);
+                    parts.extend([behind, part]);
                 }
-                true
-            }
-            Err(error) => {
-                let answers = !matches!(error, Error::Unavailable);
-                let (size, unsure) = (jobs.len(), !answers && self.look_beside());
-                tracing::warn!(%error, size, unsure, "a batch was not committed, or nobody knows yet");
-                for job in jobs.drain(..) {
-                    drop(job.answer.send(Err(error.alike())));
+                Err(error) => {
+                    let answers = !matches!(error, Error::Unavailable);
+                    let (size, unsure) = (part.len(), !answers && self.look_beside());
+                    tracing::warn!(%error, size, unsure, "a batch was not committed, or nobody knows yet");
+                    refuse(part, &error);
+                    if !answers {
+                        refuse(parts.into_iter().flatten().collect(), &error);
+                        return false;
+                    }
                 }
-                answers
             }
         }
+        true
     }
 
     /// Settles a batch, unless the server is found not to answer anybody, or takes too long for this.
-    async fn settle_in_time(&mut self, sets: &[&WriteSet]) -> Result<Outcomes> {
+    async fn settle_in_time(&mut self, sets: &[&WriteSet]) -> Result<Settled> {
         let (health, patience) = (self.health.clone(), self.source.patience * COMMIT);
         tokio::select! {
             biased;
@@ -248,11 +253,14 @@ impl Desk {
 
     /// Commits a batch, again and more carefully if need be, until it is known what became of each of its sets. It may be given
     /// up at any time; [`Self::look_beside`] then sees to what it leaves.
-    async fn settle(&mut self, sets: &[&WriteSet]) -> Result<Outcomes> {
+    async fn settle(&mut self, sets: &[&WriteSet]) -> Result<Settled> {
         let mut careful = false;
         for _ in 0..TRIES {
             match self.attempt(sets, careful).await? {
-                Ok(outcomes) => return Ok(outcomes),
+                Ok(outcomes) => return Ok(Settled::Known(outcomes)),
+                Err(Trouble::Careful | Trouble::Failed(_)) if !careful && sets.len() > FEW => {
+                    return Ok(Settled::Apart);
+                }
                 Err(Trouble::Careful | Trouble::Failed(_)) if !careful => careful = true,
                 Err(Trouble::Careful | Trouble::Again) => {
                     counter!("merlon_store_retries_total").increment(1);
@@ -262,7 +270,7 @@ impl Desk {
                 Err(Trouble::Lost) => {
                     self.hang_up();
                     if let Some(outcomes) = self.found().await {
-                        return Ok(outcomes);
+                        return Ok(Settled::Known(outcomes));
                     }
                 }
             }
@@ -371,6 +379,28 @@ impl Desk {
             }
         });
         true
+    }
+}
+
+/// What became of a batch.
+enum Settled {
+    /// This, of each of its sets.
+    Known(Outcomes),
+    /// Nothing: it has a set that cannot be written with the others.
+    Apart,
+}
+
+fn answer(jobs: Vec<Job>, outcomes: Outcomes) {
+    counter!("merlon_store_commits_total").increment(1);
+    counter!("merlon_store_write_sets_total").increment(jobs.len() as u64);
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        drop(job.answer.send(outcome));
+    }
+}
+
+fn refuse(jobs: Vec<Job>, error: &Error) {
+    for job in jobs {
+        drop(job.answer.send(Err(error.alike())));
     }
 }
 
