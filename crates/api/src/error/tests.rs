@@ -613,7 +613,11 @@ fn limits_say_when_to_try_again() {
 fn the_store_is_busy_or_broken() {
     assert_eq!(seen(Op::GetUser, StoreError::Contention).0, Code::Aborted);
     assert_eq!(seen(Op::GetUser, StoreError::Closed).0, Code::Unavailable);
-    assert_eq!(seen(Op::GetUser, StoreError::DiskFull).0, Code::Unavailable);
+    let full = judge(Op::GetUser, &StoreError::DiskFull.into(), NOW).status(Language::En);
+    assert_eq!(
+        (full.code, full.retry_after),
+        (Code::Unavailable, Some(Duration::from_secs(5)))
+    );
     assert_eq!(seen(Op::GetUser, StoreError::DiskFailed).0, Code::Unavailable);
     let away = judge(Op::GetUser, &StoreError::Unavailable.into(), NOW).status(Language::En);
     assert_eq!(

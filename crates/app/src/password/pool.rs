@@ -49,12 +49,35 @@ struct Places {
     memory: Mutex<Vec<Memory>>,
 }
 
-impl Places {
-    /// Lends the memory of somebody who is done to the next; the last to leave gives all of it back.
-    fn leave(&self, place: OwnedSemaphorePermit) {
-        drop(place);
-        if self.free.available_permits() == self.all {
-            self.memory.lock().clear();
+/// A place of somebody who is at work or waits. However it is left, the last one gives the memory back.
+struct Place {
+    permit: Option<OwnedSemaphorePermit>,
+    places: Arc<Places>,
+}
+
+impl Place {
+    fn take(places: &Arc<Places>) -> Option<Self> {
+        let permit = Arc::clone(&places.free).try_acquire_owned().ok()?;
+        Some(Self {
+            permit: Some(permit),
+            places: Arc::clone(places),
+        })
+    }
+
+    /// Work with the memory of somebody who is done, which is left to the next.
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Memory) -> T) -> T {
+        let mut memory = self.places.memory.lock().pop().unwrap_or_default();
+        let made = work(&mut memory);
+        self.places.memory.lock().extend(memory.if_usual());
+        made
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        if self.places.free.available_permits() == self.places.all {
+            self.places.memory.lock().clear();
         }
     }
 }
@@ -108,22 +131,16 @@ impl PasswordPool {
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, Undone> {
-        let Ok(place) = Arc::clone(&self.places.free).try_acquire_owned() else {
-            return Err(self.busy());
-        };
+        let place = Place::take(&self.places).ok_or_else(|| self.busy())?;
         let waited = timeout(self.wait, Arc::clone(&self.threads).acquire_owned()).await;
         let Ok(Ok(thread)) = waited else {
             return Err(self.busy());
         };
         let (done, answer) = oneshot::channel();
-        let places = Arc::clone(&self.places);
         let job = move || {
             stand_back();
-            let mut memory = places.memory.lock().pop().unwrap_or_default();
-            let made = work(&mut memory);
-            places.memory.lock().extend(memory.if_usual());
-            drop(thread);
-            places.leave(place);
+            let made = place.with_memory(work);
+            drop((thread, place));
             // Whoever gave up does not miss it.
             let _gone = done.send(made);
         };
@@ -223,20 +240,34 @@ mod tests {
         assert_eq!(pool.run(|_| 7).await, Ok(7));
     }
 
+    fn hash(memory: &mut Memory) {
+        let params = argon2::Params::new(argon2::Params::MIN_M_COST, 1, 1, None).unwrap();
+        let argon2 = argon2::Argon2::from(params);
+        assert!(memory.derive(&argon2, b"correct horse", b"and its salt", &mut [0; 32]));
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_as_the_last_gives_the_memory_back() {
+        let pool = pool(1, Duration::from_hours(1));
+        let place = Place::take(&pool.places).unwrap();
+        pool.run(hash).await.unwrap();
+        assert_eq!(pool.places.memory.lock().len(), 1, "left to whoever waits");
+        drop(place);
+        assert!(pool.places.memory.lock().is_empty());
+    }
+
     #[tokio::test]
     async fn memory_goes_from_one_to_the_next_and_back_with_the_last() {
         let pool = pool(1, Duration::from_hours(1));
         let (free, first) = {
             let (free, until_free) = mpsc::channel::<()>();
             let pool = Arc::clone(&pool);
-            let hash = move |memory: &mut Memory| {
+            let work = move |memory: &mut Memory| {
                 assert!(memory.is_empty());
-                let params = argon2::Params::new(argon2::Params::MIN_M_COST, 1, 1, None).unwrap();
-                let argon2 = argon2::Argon2::from(params);
-                assert!(memory.derive(&argon2, b"correct horse", b"and its salt", &mut [0; 32]));
+                hash(memory);
                 _ = until_free.recv();
             };
-            (free, tokio::spawn(async move { pool.run(hash).await }))
+            (free, tokio::spawn(async move { pool.run(work).await }))
         };
         let second = {
             let pool = Arc::clone(&pool);

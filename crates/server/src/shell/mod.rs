@@ -65,7 +65,7 @@ pub enum ServeError {
 
 /// Whether certificate and key can be read and belong together.
 pub fn check_certificate(tls: &Tls) -> Result<(), TlsError> {
-    tls::Identity::read(tls).map(drop)
+    Identity::read(tls).map(drop)
 }
 
 /// An address that is taken; whoever connects waits until it is served.

@@ -1,6 +1,7 @@
 //! Committers: each takes whatever gathered while its last commit ran, and commits it at once on a connection of its own.
 
 use std::{
+    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -201,11 +202,11 @@ struct Desk {
 
 impl Desk {
     async fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut waiting = Vec::with_capacity(BATCH);
+        let mut waiting = Vec::new();
         while jobs.recv_many(&mut waiting, BATCH).await > 0 {
             histogram!("merlon_store_batch_size").record(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
             self.width.note(waiting.len());
-            if !self.commit_all(waiting.split_off(0)).await {
+            if !self.commit_all(mem::take(&mut waiting)).await {
                 turn_away(&mut jobs);
             }
         }
