@@ -402,11 +402,6 @@ impl Store {
             Database::Postgres(postgres) => postgres.obstacle(),
         }
     }
-
-    /// Whether writes are taken now.
-    pub fn takes_writes(&self) -> bool {
-        self.obstacle().is_none()
-    }
 }
 
 /// One of `places` for an id, the same each time.

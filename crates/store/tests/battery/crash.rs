@@ -117,7 +117,7 @@ async fn limited_child() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(!store.takes_writes());
+    assert!(store.obstacle().is_some());
     let late = unit(&store, "late").await;
     assert!(
         matches!(late, Err(Failure::Store(store::Error::DiskFailed))),

@@ -78,7 +78,7 @@ async fn child() {
     assert_eq!(units(&store).await, acknowledged, "reads go on");
 
     fs::remove_file(directory.join("ballast")).unwrap();
-    until("writes are taken again", || store.takes_writes()).await;
+    until("writes are taken again", || store.obstacle().is_none()).await;
     unit(&store, "after").await.unwrap();
     acknowledged.push("after".into());
     assert_eq!(rebuild_matches(&store).await.unwrap(), Vec::<String>::new());

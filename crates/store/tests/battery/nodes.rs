@@ -219,7 +219,7 @@ async fn connections_that_are_killed_under_load_lose_nothing() {
     })
     .await;
     until("the store is well again", || {
-        nodes.iter().all(Store::takes_writes)
+        nodes.iter().all(|node| node.obstacle().is_none())
     })
     .await;
     ledger.check(&nodes[0]).await;
@@ -239,7 +239,7 @@ async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
             ledger.goes_on().await;
             tokio::task::spawn_blocking(|| server.crash()).await.unwrap();
             until("somebody noticed", || {
-                nodes.iter().all(|node| !node.takes_writes())
+                nodes.iter().all(|node| node.obstacle().is_some())
             })
             .await;
             assert!(matches!(nodes[0].snapshot().await, Err(Error::Unavailable)));
@@ -247,7 +247,7 @@ async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
                 .await
                 .unwrap();
             until("the store is well again", || {
-                nodes.iter().all(Store::takes_writes)
+                nodes.iter().all(|node| node.obstacle().is_none())
             })
             .await;
         }
@@ -276,7 +276,7 @@ async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles
             side.store(bytes, SeqCst);
             let unit = unit(&store, &id, &name).await;
             side.store(-1, SeqCst);
-            until("the store is well again", || store.takes_writes()).await;
+            until("the store is well again", || store.obstacle().is_none()).await;
             let there = load(&store, &id).await.0.seq == 1;
             match unit {
                 Ok(()) => assert!(there, "{bytes}: it was acknowledged"),

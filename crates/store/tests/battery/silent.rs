@@ -91,7 +91,7 @@ async fn takes<T>(told: impl Future<Output = T>) -> (T, Duration) {
 }
 
 async fn until_well(store: &Store) {
-    until("the store is well again", || store.takes_writes()).await;
+    until("the store is well again", || store.obstacle().is_none()).await;
 }
 
 /// Waits until a commit is answered again.
@@ -144,7 +144,7 @@ async fn a_server_that_hangs_is_not_waited_for() {
         "{given_up:?}"
     );
     assert!(took < SOON, "it waited for {took:?}");
-    assert!(!store.takes_writes());
+    assert!(store.obstacle().is_some());
     let ((), took) = takes(async {
         let late = other.first(read, &[], |row| row.int(0)).await;
         assert!(matches!(late, Err(Error::Unavailable)), "{late:?}");

@@ -41,13 +41,19 @@ async fn nodes_go_over_to_a_standby_that_was_promoted_and_lose_nothing() {
     let (ledger, unavailable) = under_load(&nodes, async |ledger| {
         ledger.goes_on().await;
         spawn_blocking(|| primary.crash()).await.unwrap();
-        until("both noticed", || nodes.iter().all(|node| !node.takes_writes())).await;
+        until("both noticed", || {
+            nodes.iter().all(|node| node.obstacle().is_some())
+        })
+        .await;
         assert!(
             matches!(nodes[0].snapshot().await, Err(Error::Unavailable)),
             "a standby that cannot be written is no place to read what was acknowledged"
         );
         spawn_blocking(|| standby.promote()).await.unwrap();
-        until("both are well again", || nodes.iter().all(Store::takes_writes)).await;
+        until("both are well again", || {
+            nodes.iter().all(|node| node.obstacle().is_none())
+        })
+        .await;
         ledger.goes_on().await;
     })
     .await;

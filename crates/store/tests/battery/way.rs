@@ -171,7 +171,7 @@ async fn nodes_behind_a_pooler_of_transactions_lose_nothing() {
     })
     .await;
     until("the stores are well again", || {
-        nodes.iter().all(Store::takes_writes)
+        nodes.iter().all(|node| node.obstacle().is_none())
     })
     .await;
     ledger.check(&nodes[1]).await;

@@ -1,8 +1,7 @@
 //! One commit for many write sets: heads are locked and compared, then everything is written in a few statements.
 //!
-//! A batch is first written with nothing but what is needed if all goes well, which takes two exchanges with the server,
-//! three if there are guards. If anything does not, it is rolled back; once it has been halved to a few sets, these are written one by one, each behind a
-//! savepoint, so that one that fails does not touch the others.
+//! It takes two exchanges with the server, three if there are guards, and is written as a whole or not at all. What was in the way of a set that was
+//! written alone is its answer; whoever hears of it for several takes them apart.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,7 @@ use crate::{
 pub(super) const LANES: usize = 64;
 
 /// What became of each write set of a batch.
-pub(super) type Outcomes = Vec<Result<Outcome>>;
+pub(super) type Outcomes = Vec<Outcome>;
 
 /// Why a batch was not committed.
 pub(super) enum Trouble {
@@ -32,8 +31,8 @@ pub(super) enum Trouble {
     Lost,
     /// Others were in the way; the same may go well now.
     Again,
-    /// A set cannot be written as it is: each is to be tried alone.
-    Careful,
+    /// A set cannot be written; if it was alone, this is what became of it.
+    Misfit(Outcome),
     /// The server said no.
     Failed(Error),
 }
@@ -57,7 +56,7 @@ fn trouble(doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Trouble
                 | &SqlState::LOCK_NOT_AVAILABLE
                 | &SqlState::QUERY_CANCELED,
             ) => Trouble::Again,
-            Some(&SqlState::UNIQUE_VIOLATION) => Trouble::Careful,
+            Some(&SqlState::UNIQUE_VIOLATION) => Trouble::Misfit(Outcome::Conflict),
             _ => Trouble::Failed(failed(doing)(error)),
         }
     }
@@ -87,10 +86,9 @@ pub(super) async fn commit(
     link: &Link,
     mark: &Mark<'_>,
     sets: &[&WriteSet],
-    careful: bool,
     sent: &mut Option<Outcomes>,
 ) -> Result<Outcomes, Trouble> {
-    let done = attempt(link, mark, sets, careful, sent).await;
+    let done = attempt(link, mark, sets, sent).await;
     if !matches!(done, Ok(_) | Err(Trouble::Lost)) {
         link.command_aside("ROLLBACK");
     }
@@ -101,42 +99,21 @@ async fn attempt(
     link: &Link,
     mark: &Mark<'_>,
     sets: &[&WriteSet],
-    careful: bool,
     sent: &mut Option<Outcomes>,
 ) -> Result<Outcomes, Trouble> {
     let mut heads = lock(link, sets).await?;
     let fits: Vec<bool> = sets.iter().map(|set| heads.fits(set)).collect();
+    let outcome = |fits: &bool| if *fits { Outcome::Done } else { Outcome::Conflict };
+    let outcomes: Outcomes = fits.iter().map(outcome).collect();
     let fitting: Vec<&WriteSet> = (sets.iter().zip(&fits))
         .filter_map(|(set, fits)| fits.then_some(*set))
         .collect();
     if fitting.is_empty() {
         link.command_aside("ROLLBACK");
-        return Ok(fits.iter().map(|_| Ok(Outcome::Conflict)).collect());
-    }
-    let written = if careful {
-        one_by_one(link, mark, &fitting, &heads).await?
     } else {
-        fitting.iter().map(|_| Ok(Outcome::Done)).collect()
-    };
-    let mut written: std::vec::IntoIter<Result<Outcome>> = written.into_iter();
-    let outcome = |fits: &bool| if *fits { written.next() } else { None }.unwrap_or(Ok(Outcome::Conflict));
-    let outcomes: Outcomes = fits.iter().map(outcome).collect();
-    if careful {
-        end_carefully(link, mark, &fitting).await?;
-        *sent = Some(copied(&outcomes));
-        link.command("COMMIT").await.map_err(trouble("committing"))?;
-    } else {
-        all_at_once(link, mark, &fitting, &heads, || *sent = Some(copied(&outcomes))).await?;
+        write(link, mark, &fitting, &heads, || *sent = Some(outcomes.clone())).await?;
     }
     Ok(outcomes)
-}
-
-fn copied(outcomes: &Outcomes) -> Outcomes {
-    let copy = |outcome: &Result<Outcome>| match outcome {
-        Ok(outcome) => Ok(*outcome),
-        Err(_) => Err(Error::Unavailable),
-    };
-    outcomes.iter().map(copy).collect()
 }
 
 /// Number of a stream's last event, and where its history begins and ends.
@@ -268,7 +245,7 @@ impl<'a> Heads<'a> {
 }
 
 /// Writes everything in one exchange, and commits in the same if nothing of it has to be looked at first.
-async fn all_at_once(
+async fn write(
     link: &Link,
     mark: &Mark<'_>,
     sets: &[&WriteSet],
@@ -304,27 +281,22 @@ async fn all_at_once(
         ));
     }
     orders.push((link.ready(MARK).await?, bound(&sign)));
-    let at_once = guards.is_empty();
-    if at_once {
+    if guards.is_empty() {
         about_to_commit();
-        let touched = send(link, &orders, true).await?;
-        drop(touched);
-        return Ok(());
+        return send(link, &orders, 0, true).await;
     }
-    let touched = send(link, &orders, false).await?;
-    if touched.iter().take(guards.len()).any(|rows| *rows != 1) {
-        return Err(Trouble::Careful);
-    }
+    send(link, &orders, guards.len(), false).await?;
     about_to_commit();
     link.command("COMMIT").await.map_err(trouble("committing"))
 }
 
-/// Sends statements in their order; how many rows each touched. The first failure counts: what follows it fails for it.
+/// Sends statements in their order, the guards first. The first that failed counts: what follows it fails for it.
 async fn send(
     link: &Link,
     orders: &[(Ready<'_>, Vec<Bound<'_>>)],
+    guards: usize,
     commit: bool,
-) -> Result<Vec<u64>, Trouble> {
+) -> Result<(), Trouble> {
     let mut all: Vec<Sending<'_, u64>> = Vec::with_capacity(orders.len() + 1);
     for (statement, params) in orders {
         all.push(Box::pin(link.tell(statement, params)));
@@ -332,11 +304,19 @@ async fn send(
     if commit {
         all.push(Box::pin(async { link.command("COMMIT").await.map(|()| 0) }));
     }
-    let mut touched = Vec::with_capacity(all.len());
-    for answer in in_one_go(all).await {
-        touched.push(answer.map_err(trouble("writing"))?);
+    for (place, answer) in in_one_go(all).await.into_iter().enumerate() {
+        let is_guard = place < guards;
+        match answer.map_err(trouble("writing")) {
+            Ok(1) => {}
+            Ok(_) if !is_guard => {}
+            Ok(_) => return Err(Trouble::Misfit(Outcome::Conflict)),
+            Err(Trouble::Misfit(_)) if is_guard => {
+                return Err(Trouble::Misfit(Outcome::Taken("a unique value")));
+            }
+            Err(other) => return Err(other),
+        }
     }
-    Ok(touched)
+    Ok(())
 }
 
 /// A statement for one row, or for the same of many sets.
@@ -562,72 +542,4 @@ fn forgotten<'a>(sets: &[&'a WriteSet]) -> Vec<[Param<'a>; 3]> {
             [instance.into(), kind.into(), id.into()]
         })
         .collect()
-}
-
-/// What a careful batch writes beside its sets; numbers that were moved for nothing do no harm.
-async fn end_carefully(link: &Link, mark: &Mark<'_>, sets: &[&WriteSet]) -> Result<(), Trouble> {
-    let sign = [Param::Int(mark.batch), Param::Text(mark.committer)];
-    let moved = freshness::moved(sets);
-    let mut orders = Vec::with_capacity(2);
-    if !moved.is_empty() {
-        orders.push((
-            link.ready(freshness::MOVE).await?,
-            vec![(&moved as _, Type::INT8_ARRAY)],
-        ));
-    }
-    orders.push((link.ready(MARK).await?, bound(&sign)));
-    send(link, &orders, false).await.map(drop)
-}
-
-/// Writes each set behind a savepoint of its own.
-async fn one_by_one(
-    link: &Link,
-    mark: &Mark<'_>,
-    sets: &[&WriteSet],
-    heads: &Heads<'_>,
-) -> Result<Outcomes, Trouble> {
-    let mut outcomes = Vec::with_capacity(sets.len());
-    for set in sets {
-        let command = |sql| async move { link.command(sql).await.map_err(trouble("delimiting a set")) };
-        command("SAVEPOINT one").await?;
-        let outcome = match alone(link, mark, set, heads).await {
-            Ok(outcome) => Ok(outcome),
-            Err(Trouble::Careful) => Ok(Outcome::Conflict),
-            Err(Trouble::Failed(error)) => Err(error),
-            Err(other) => return Err(other),
-        };
-        if !matches!(outcome, Ok(Outcome::Done)) {
-            command("ROLLBACK TO SAVEPOINT one").await?;
-        }
-        command("RELEASE SAVEPOINT one").await?;
-        outcomes.push(outcome);
-    }
-    Ok(outcomes)
-}
-
-async fn alone(link: &Link, mark: &Mark<'_>, set: &WriteSet, heads: &Heads<'_>) -> Result<Outcome, Trouble> {
-    for guard in &set.guards {
-        let statement = link.ready(guard.sql).await?;
-        let told = link.tell(&statement, &bound_values(&guard.params)).await;
-        match told.map_err(trouble("writing a guarded row")) {
-            Ok(1) => {}
-            Ok(_) => return Ok(Outcome::Conflict),
-            Err(Trouble::Careful) => return Ok(Outcome::Taken("a unique value")),
-            Err(other) => return Err(other),
-        }
-    }
-    let log = Log::new(&[set], heads);
-    let lane = [Param::Int(log.events()), Param::Int(mark.lane)];
-    let gone = forgotten(&[set]);
-    let mut orders = Vec::with_capacity(set.rows.len() + 2);
-    for row in &set.rows {
-        orders.push((link.ready(row.sql).await?, bound_values(&row.params)));
-    }
-    for (sql, params) in log.orders(&lane) {
-        orders.push((link.ready(sql).await?, params));
-    }
-    for params in &gone {
-        orders.push((link.ready(FORGET).await?, bound(params)));
-    }
-    send(link, &orders, false).await.map(|_| Outcome::Done)
 }

@@ -34,8 +34,6 @@ use crate::{
 const QUEUE: usize = 8192;
 /// Write sets of one commit.
 const BATCH: usize = 1024;
-/// Up to so many sets are written one by one if they cannot be written together; a larger batch is taken apart first.
-const FEW: usize = 4;
 /// How often a batch is tried while others get in its way.
 const TRIES: u32 = 8;
 /// How often its patience a server that answers may take for a batch until it is told to nobody any more.
@@ -212,8 +210,8 @@ impl Desk {
         }
     }
 
-    /// Commits a batch, if need be in parts: what cannot be written together is halved, so that a few sets that others refuse cost a
-    /// few exchanges with the server, however many are good. False if the server did not answer in time.
+    /// Commits a batch, if need be in parts: what cannot be written together is halved, so that a few sets that cannot be
+    /// written cost a few exchanges with the server, however many are good. False if the server did not answer in time.
     async fn commit_all(&mut self, batch: Vec<Job>) -> bool {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
@@ -252,18 +250,15 @@ impl Desk {
         }
     }
 
-    /// Commits a batch, again and more carefully if need be, until it is known what became of each of its sets. It may be given
-    /// up at any time; [`Self::look_beside`] then sees to what it leaves.
+    /// Commits a batch, again if need be, until it is known what became of each of its sets, or that they cannot be written together. It may
+    /// be given up at any time; [`Self::look_beside`] then sees to what it leaves.
     async fn settle(&mut self, sets: &[&WriteSet]) -> Result<Settled> {
-        let mut careful = false;
         for _ in 0..TRIES {
-            match self.attempt(sets, careful).await? {
+            match self.attempt(sets).await? {
                 Ok(outcomes) => return Ok(Settled::Known(outcomes)),
-                Err(Trouble::Careful | Trouble::Failed(_)) if !careful && sets.len() > FEW => {
-                    return Ok(Settled::Apart);
-                }
-                Err(Trouble::Careful | Trouble::Failed(_)) if !careful => careful = true,
-                Err(Trouble::Careful | Trouble::Again) => {
+                Err(Trouble::Misfit(_) | Trouble::Failed(_)) if sets.len() > 1 => return Ok(Settled::Apart),
+                Err(Trouble::Misfit(outcome)) => return Ok(Settled::Known(vec![outcome])),
+                Err(Trouble::Again) => {
                     counter!("merlon_store_retries_total").increment(1);
                     sleep(Duration::from_millis(2)).await;
                 }
@@ -279,7 +274,7 @@ impl Desk {
         Err(Error::Contention)
     }
 
-    async fn attempt(&mut self, sets: &[&WriteSet], careful: bool) -> Result<Result<Outcomes, Trouble>> {
+    async fn attempt(&mut self, sets: &[&WriteSet]) -> Result<Result<Outcomes, Trouble>> {
         let lane = self.lane;
         let open = self.open().await?;
         open.batch += 1;
@@ -288,7 +283,7 @@ impl Desk {
             batch: open.batch,
             lane,
         };
-        let done = batch::commit(&open.link, &mark, sets, careful, &mut open.sent).await;
+        let done = batch::commit(&open.link, &mark, sets, &mut open.sent).await;
         if !matches!(done, Err(Trouble::Lost)) {
             open.sent = None;
         }
@@ -395,7 +390,7 @@ fn answer(jobs: Vec<Job>, outcomes: Outcomes) {
     counter!("merlon_store_commits_total").increment(1);
     counter!("merlon_store_write_sets_total").increment(jobs.len() as u64);
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
-        drop(job.answer.send(outcome));
+        drop(job.answer.send(Ok(outcome)));
     }
 }
 
