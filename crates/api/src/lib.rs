@@ -9,6 +9,7 @@ pub mod feature;
 pub mod gate;
 pub mod inbox;
 pub mod openapi;
+mod page;
 pub mod permission;
 pub mod rpc;
 pub mod services;

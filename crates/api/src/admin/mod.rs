@@ -22,15 +22,9 @@ use proto::{
 use crate::{
     call::Call,
     error::Op,
+    page::{MAX_FILTERS, page},
     user::{answer, text_match, timestamp},
 };
-
-/// Rows that are given when nothing is said.
-const DEFAULT_LIMIT: u32 = 100;
-/// Rows that are given at most.
-const MAX_LIMIT: u32 = 1000;
-/// Queries of one search.
-const MAX_QUERIES: usize = 500;
 
 /// Serves admin v1.
 #[derive(Clone, Debug)]
@@ -98,23 +92,14 @@ fn details(instance: &InstanceId, head: idp::Head) -> Option<ObjectDetails> {
     })
 }
 
-fn page(query: Option<ListQuery>) -> app::Result<Page> {
+fn page_of(query: Option<ListQuery>) -> app::Result<Page> {
     let query = query.unwrap_or_default();
-    let limit = match query.limit {
-        0 => DEFAULT_LIMIT,
-        1..=MAX_LIMIT => query.limit,
-        _ => return Err(Error::invalid("query.limit", Invalid::Limit)),
-    };
-    Ok(Page {
-        offset: i64::try_from(query.offset).unwrap_or(i64::MAX),
-        limit: limit.into(),
-        descending: !query.asc,
-    })
+    page("query.limit", query.offset, query.limit, !query.asc)
 }
 
 fn filter(queries: Vec<wire::ProviderQuery>) -> app::Result<Filter<Leaf>> {
     use wire::provider_query::Query;
-    if queries.len() > MAX_QUERIES {
+    if queries.len() > MAX_FILTERS {
         return Err(Error::invalid("queries", Invalid::TooManyFilters));
     }
     let one = |query: wire::ProviderQuery| {
@@ -137,7 +122,7 @@ impl AdminService<Call> for Admin {
     ) -> Result<wire::ListProvidersResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ListIdps, async {
-            let (page, filter) = (page(req.query)?, filter(req.queries)?);
+            let (page, filter) = (page_of(req.query)?, filter(req.queries)?);
             let found = idp::search(&self.ctx, caller, &filter, page).await?;
             Ok(wire::ListProvidersResponse {
                 details: Some(ListDetails {

@@ -26,11 +26,11 @@ use proto::{
 use super::{
     Users, answer, browser_answer, changed_of, data, details_2024, factor_id, idp_id, intent_details_2024,
     intent_id, org_v2, patch, revealed, schema_id,
-    search::{generation_2024 as filters, page},
+    search::generation_2024 as filters,
     shapes::generation_2024::{self as shapes, For},
     timestamp, user_id, username_id,
 };
-use crate::{call::Call, error::Op};
+use crate::{call::Call, error::Op, page::page};
 
 fn target_of(id: &str) -> app::Result<Target> {
     user_id(id).map(Target::of)
@@ -110,7 +110,7 @@ impl UserService<Call> for Users {
         let caller = call.caller()?;
         answer(&call, Op::SearchUsers, async {
             let query = req.query.unwrap_or_default();
-            let page = page(query.offset, query.limit, !query.asc)?;
+            let page = page("query.limit", query.offset, query.limit, !query.asc)?;
             let filter = filters::all(&self.ctx, req.queries)?;
             let column = wire::FieldName::try_from(req.sorting_column).unwrap_or_default();
             let found = find::search(&self.ctx, caller, &filter, filters::sort(column), page).await?;

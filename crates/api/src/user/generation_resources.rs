@@ -26,11 +26,11 @@ use proto::{
 use super::{
     Users, answer, browser_answer, changed_of, data, details, factor_id, id, idp_id, in_instance,
     intent_details, intent_id, org_v3, patch, revealed, schema_id,
-    search::{page, resources as filters},
+    search::resources as filters,
     shapes::resources::{self as shapes, For},
     target, timestamp, user_id, username_id,
 };
-use crate::{call::Call, error::Op};
+use crate::{call::Call, error::Op, page::page};
 
 fn shown(view: UserView) -> wire::GetUser {
     wire::GetUser {
@@ -108,7 +108,7 @@ impl ZitadelUsers<Call> for Users {
         answer(&call, Op::SearchUsers, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let query = req.query.unwrap_or_default();
-            let page = page(query.offset, query.limit, query.desc)?;
+            let page = page("query.limit", query.offset, query.limit, query.desc)?;
             let filter = filters::all(&self.ctx, req.filters)?;
             let column = wire::FieldName::try_from(req.sorting_column).unwrap_or_default();
             let found = find::search(&self.ctx, caller, &filter, filters::sort(column), page).await?;

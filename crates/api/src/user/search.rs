@@ -1,28 +1,11 @@
-//! What searches of users and of schemas ask for, in both generations: pages, filters, ways of comparing.
+//! What searches of users and of schemas ask for, in both generations: filters, ways of comparing.
 
-use app::{Error, error::Invalid, user::search::Page};
+use app::{Error, error::Invalid};
 
-/// Rows that are given when nothing is said.
-const DEFAULT_LIMIT: u32 = 100;
-/// Rows that are given at most.
-const MAX_LIMIT: u32 = 1000;
+use crate::page::MAX_FILTERS;
+
 /// How deep filters may nest.
 const MAX_NESTING: usize = 20;
-/// Filters of one search.
-const MAX_FILTERS: usize = 500;
-
-pub(super) fn page(offset: u64, limit: u32, descending: bool) -> app::Result<Page> {
-    let limit = match limit {
-        0 => DEFAULT_LIMIT,
-        1..=MAX_LIMIT => limit,
-        _ => return Err(Error::invalid("query.limit", Invalid::Limit)),
-    };
-    Ok(Page {
-        offset: i64::try_from(offset).unwrap_or(i64::MAX),
-        limit: limit.into(),
-        descending,
-    })
-}
 
 /// Counts the filters of a search while they are read.
 pub(super) struct Budget {

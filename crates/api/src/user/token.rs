@@ -1,13 +1,11 @@
 //! `zitadel.user.v2.UserService`: the part about personal access tokens, for any user.
 
-use std::cmp::Ordering;
-
 use app::{
     Error, Target,
     error::Invalid,
-    user::token::{self, TokenEntry},
+    user::token::{self, Leaf, SortBy, TimeMatch, TokenEntry},
 };
-use domain::base::{Timestamp, TokenId, UserId};
+use domain::base::{Timestamp, TokenId};
 use proto::{
     rpc::Status,
     wkt,
@@ -21,10 +19,11 @@ use proto::{
 };
 
 use super::{Users, answer, timestamp, user_id};
-use crate::{call::Call, error::Op};
-
-const DEFAULT_LIMIT: u32 = 100;
-const MAX_LIMIT: u32 = 1000;
+use crate::{
+    call::Call,
+    error::Op,
+    page::{MAX_FILTERS, page},
+};
 
 impl UserService<Call> for Users {
     async fn add_personal_access_token(
@@ -70,90 +69,63 @@ impl UserService<Call> for Users {
     ) -> Result<wire::ListPersonalAccessTokensResponse, Status> {
         let caller = call.caller()?;
         answer(&call, Op::ListTokens, async {
-            let page = req.pagination.unwrap_or_default();
-            let limit = applied_limit(page.limit)?;
-            let one_user = req.filters.iter().find_map(of_user);
-            let mut tokens = token::list(&self.ctx, caller, one_user.as_ref()).await?;
-            tokens.retain(|t| req.filters.iter().all(|f| matches(f, t)));
+            let asked = req.pagination.unwrap_or_default();
+            let page = page("pagination.limit", asked.offset, asked.limit, !asked.asc)?;
             let column = req
                 .sorting_column
                 .and_then(|c| Column::try_from(c).ok())
                 .unwrap_or_default();
-            tokens.sort_by(|a, b| {
-                if page.asc {
-                    order(column, a, b)
-                } else {
-                    order(column, b, a)
-                }
-            });
-            let total = tokens.len();
-            let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
-            let result = tokens
-                .iter()
-                .skip(offset)
-                .take(limit as usize)
-                .map(entry)
-                .collect();
+            let found = token::search(&self.ctx, caller, &filter(req.filters)?, sort(column), page).await?;
             Ok(wire::ListPersonalAccessTokensResponse {
                 pagination: Some(PaginationResponse {
-                    total_result: total as u64,
-                    applied_limit: limit.into(),
+                    total_result: found.total.unsigned_abs(),
+                    applied_limit: page.limit.unsigned_abs(),
                 }),
-                result,
+                result: found.tokens.iter().map(entry).collect(),
             })
         })
         .await
     }
 }
 
-fn applied_limit(asked: u32) -> app::Result<u32> {
-    match asked {
-        0 => Ok(DEFAULT_LIMIT),
-        1..=MAX_LIMIT => Ok(asked),
-        _ => Err(Error::invalid("pagination.limit", Invalid::Limit)),
+/// All that are asked for, at most 500.
+fn filter(asked: Vec<wire::PersonalAccessTokensSearchFilter>) -> app::Result<token::Filter<Leaf>> {
+    if asked.len() > MAX_FILTERS {
+        return Err(Error::invalid("filters", Invalid::TooManyFilters));
     }
+    let leaves = asked.into_iter().filter_map(|one| leaf(one.filter?));
+    Ok(token::Filter::All(leaves.map(token::Filter::Leaf).collect()))
 }
 
-fn of_user(filter: &wire::PersonalAccessTokensSearchFilter) -> Option<UserId> {
-    match &filter.filter {
-        Some(Filter::UserIdFilter(f)) => UserId::parse(&f.id).ok(),
-        _ => None,
-    }
+/// Without a point in time there is nothing to compare with.
+fn leaf(asked: Filter) -> Option<Leaf> {
+    Some(match asked {
+        Filter::TokenIdFilter(by) => Leaf::Id(by.id),
+        Filter::UserIdFilter(by) => Leaf::User(by.id),
+        Filter::OrganizationIdFilter(by) => Leaf::Org(by.id),
+        Filter::CreatedDateFilter(by) => Leaf::Created(time_match(&by), instant(by.timestamp.as_ref()?)),
+        Filter::ExpirationDateFilter(by) => Leaf::Expires(time_match(&by), instant(by.timestamp.as_ref()?)),
+    })
 }
 
-fn matches(filter: &wire::PersonalAccessTokensSearchFilter, token: &TokenEntry) -> bool {
-    match &filter.filter {
-        None => true,
-        Some(Filter::TokenIdFilter(f)) => f.id == token.id.as_str(),
-        Some(Filter::UserIdFilter(f)) => f.id == token.user.as_str(),
-        Some(Filter::OrganizationIdFilter(f)) => f.id == token.org.as_str(),
-        Some(Filter::CreatedDateFilter(f)) => in_time(f, token.created),
-        Some(Filter::ExpirationDateFilter(f)) => in_time(f, token.expires),
-    }
-}
-
-fn in_time(filter: &TimestampFilter, at: Timestamp) -> bool {
-    let Some(bound) = filter.timestamp.as_ref().map(instant) else {
-        return true;
-    };
+fn time_match(filter: &TimestampFilter) -> TimeMatch {
     match TimestampFilterMethod::try_from(filter.method).unwrap_or_default() {
-        TimestampFilterMethod::Equals => at == bound,
-        TimestampFilterMethod::After => at > bound,
-        TimestampFilterMethod::AfterOrEquals => at >= bound,
-        TimestampFilterMethod::Before => at < bound,
-        TimestampFilterMethod::BeforeOrEquals => at <= bound,
+        TimestampFilterMethod::Equals => TimeMatch::Equals,
+        TimestampFilterMethod::After => TimeMatch::After,
+        TimestampFilterMethod::AfterOrEquals => TimeMatch::AfterOrEquals,
+        TimestampFilterMethod::Before => TimeMatch::Before,
+        TimestampFilterMethod::BeforeOrEquals => TimeMatch::BeforeOrEquals,
     }
 }
 
-fn order(column: Column, a: &TokenEntry, b: &TokenEntry) -> Ordering {
-    let by = match column {
-        Column::Unspecified | Column::CreatedDate => a.created.cmp(&b.created),
-        Column::Id => Ordering::Equal,
-        Column::UserId => a.user.cmp(&b.user),
-        Column::OrganizationId => a.org.cmp(&b.org),
-        Column::ExpirationDate => a.expires.cmp(&b.expires),
-    };
-    by.then_with(|| a.id.cmp(&b.id))
+fn sort(column: Column) -> SortBy {
+    match column {
+        Column::Unspecified | Column::CreatedDate => SortBy::Created,
+        Column::Id => SortBy::Id,
+        Column::UserId => SortBy::User,
+        Column::OrganizationId => SortBy::Org,
+        Column::ExpirationDate => SortBy::Expires,
+    }
 }
 
 fn entry(token: &TokenEntry) -> wire::PersonalAccessToken {

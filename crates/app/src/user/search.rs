@@ -138,7 +138,8 @@ impl Beside {
     }
 }
 
-fn visible(caller: &Caller) -> rows::Visible {
+/// Whose users a caller may read.
+pub(super) fn visible(caller: &Caller) -> rows::Visible {
     if caller.holds_instance_wide(Permission::UserRead) {
         return rows::Visible::All;
     }

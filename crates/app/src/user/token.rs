@@ -1,14 +1,17 @@
-//! Personal access tokens: add, remove, list. The token itself is shown once.
+//! Personal access tokens: add, remove, search. The token itself is shown once.
 
 use domain::{
     access::Permission,
-    base::{Timestamp, TokenId, UserId},
+    base::{Timestamp, TokenId},
     user::Command,
 };
-use store::read::token;
-pub use store::read::token::TokenEntry;
+use store::read::{token, token_search};
+pub use store::{
+    Filter, Page,
+    read::token_search::{Leaf, SortBy, TimeMatch, TokenEntry},
+};
 
-use super::{Changed, changed};
+use super::{Changed, changed, search::visible};
 use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
@@ -20,9 +23,6 @@ use crate::{
 pub const NO_EXPIRY: Timestamp = Timestamp(253_402_300_799_000_000);
 
 const NEED: Need = Need::or_self(Permission::UserWrite);
-
-/// Most tokens that a list answers.
-const MOST: i64 = 10_000;
 
 /// A token that was added.
 #[derive(Clone, Debug)]
@@ -99,18 +99,31 @@ pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, id: &TokenId) -
         .await
 }
 
-/// Lists the tokens that the caller may see, oldest first: of one user, or of all.
-pub async fn list(ctx: &Ctx, caller: &Caller, user: Option<&UserId>) -> Result<Vec<TokenEntry>> {
-    let mut snapshot = ctx.store.glance()?;
-    let everything = caller
-        .memberships
-        .iter()
-        .any(|m| m.roles.iter().any(|r| r.allows(Permission::UserRead)));
-    let asked = if everything { user } else { Some(&caller.user) };
-    let tokens = token::list(&mut snapshot, &caller.instance, asked, MOST).await?;
-    let may_see = |t: &TokenEntry| {
-        let wanted = user.is_none_or(|u| t.user == *u);
-        wanted && (t.user == caller.user || caller.holds(Permission::UserRead, &t.org))
-    };
-    Ok(tokens.into_iter().filter(may_see).collect())
+/// A part of the tokens that were found.
+#[derive(Clone, Debug)]
+pub struct TokenPage {
+    /// The tokens.
+    pub tokens: Vec<TokenEntry>,
+    /// How many were found in all.
+    pub total: i64,
+}
+
+/// Searches the tokens of the users that the caller may read, oneself included.
+pub async fn search(
+    ctx: &Ctx,
+    caller: &Caller,
+    filter: &Filter<Leaf>,
+    sort: SortBy,
+    page: Page,
+) -> Result<TokenPage> {
+    let mut snapshot = ctx.store.snapshot().await?;
+    let (tokens, total) = token_search::search(
+        &mut snapshot,
+        &caller.instance,
+        &visible(caller),
+        filter,
+        (sort, page),
+    )
+    .await?;
+    Ok(TokenPage { tokens, total })
 }

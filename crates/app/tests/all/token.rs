@@ -4,7 +4,10 @@ use app::{
     Caller, Error,
     access::authenticate,
     secret::read_token,
-    user::{self, Transition, token},
+    user::{
+        self, Transition,
+        token::{self, Filter, Leaf, Page, SortBy},
+    },
 };
 use domain::{
     access::{Role, Scope},
@@ -140,8 +143,17 @@ async fn the_hundred_and_first_token_is_refused() {
 }
 
 async fn owners_listed(ctx: &TestCtx, caller: &Caller, user: Option<&Caller>) -> Vec<domain::base::UserId> {
-    let listed = token::list(ctx, caller, user.map(|u| &u.user)).await.unwrap();
-    let mut owners: Vec<_> = listed.into_iter().map(|t| t.user).collect();
+    let of_user = user.map(|u| Filter::Leaf(Leaf::User(u.user.to_string())));
+    let filter = Filter::All(of_user.into_iter().collect());
+    let page = Page {
+        offset: 0,
+        limit: 1000,
+        descending: false,
+    };
+    let found = token::search(ctx, caller, &filter, SortBy::User, page)
+        .await
+        .unwrap();
+    let mut owners: Vec<_> = found.tokens.into_iter().map(|t| t.user).collect();
     owners.dedup();
     owners
 }

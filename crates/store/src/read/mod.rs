@@ -6,6 +6,7 @@ pub mod idp_link;
 pub mod instance;
 pub mod org;
 pub mod token;
+pub mod token_search;
 pub mod user;
 pub(crate) mod user_beside;
 pub mod user_schema;

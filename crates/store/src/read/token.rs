@@ -15,21 +15,6 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A token as lists show it; the token itself is known to nobody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenEntry {
-    /// Its id.
-    pub id: TokenId,
-    /// Whose it is.
-    pub user: UserId,
-    /// The owner of that user.
-    pub org: OrgId,
-    /// When it was added.
-    pub created: Timestamp,
-    /// When it ends.
-    pub expires: Timestamp,
-}
-
 /// The user behind a token. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TokenHolder {
@@ -151,32 +136,4 @@ pub async fn exists(
     let sql = "SELECT 1 FROM token WHERE instance = $1 AND id = $2 AND user_id = $3";
     let key = [instance.as_str().into(), id.as_str().into(), user.as_str().into()];
     Ok(snapshot.first(sql, &key, |_| Ok(())).await?.is_some())
-}
-
-/// All tokens of the instance, or of one user, oldest first, at most `most`.
-pub async fn list(
-    snapshot: &mut Snapshot,
-    instance: &InstanceId,
-    user: Option<&UserId>,
-    most: i64,
-) -> Result<Vec<TokenEntry>> {
-    let sql = "SELECT t.id, t.user_id, u.org, t.created_at, t.expires_at
-               FROM token t JOIN users u ON u.instance = t.instance AND u.id = t.user_id
-               WHERE t.instance = $1 AND ($2 = '' OR t.user_id = $2) ORDER BY t.created_at, t.id LIMIT $3";
-    let user = user.map_or("", UserId::as_str);
-    snapshot
-        .all(
-            sql,
-            &[instance.as_str().into(), user.into(), most.into()],
-            |row| {
-                Ok(TokenEntry {
-                    id: TokenId::from_trusted(row.text(0)?),
-                    user: UserId::from_trusted(row.text(1)?),
-                    org: OrgId::from_trusted(row.text(2)?),
-                    created: Timestamp(row.int(3)?),
-                    expires: Timestamp(row.int(4)?),
-                })
-            },
-        )
-        .await
 }

@@ -176,6 +176,12 @@ fn pattern(leaf: &Leaf) -> Option<(TextField, &str)> {
 
 fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter: &Filter<Sought<'_>>) {
     query.push("u.instance = ").bind(instance.shared()).push(" AND ");
+    visible_only(query, visible);
+    query.filter(filter, &|query, one| leaf(query, instance, one));
+}
+
+/// Adds that a user, `u`, can be seen, with an `AND` behind it; nothing where all can.
+pub(super) fn visible_only(query: &mut Query, visible: &Visible) {
     if let Visible::Of(orgs, own) = visible {
         query.push("(u.id = ").bind(own.shared());
         if !orgs.is_empty() {
@@ -185,7 +191,6 @@ fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter
         }
         query.push(") AND ");
     }
-    query.filter(filter, &|query, one| leaf(query, instance, one));
 }
 
 /// The ids of those among whom it is searched, if an index told, follow the column.

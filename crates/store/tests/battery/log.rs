@@ -17,7 +17,10 @@ use domain::{
         NameScope, NamedCredential, NewPassword, NewWebauthn, PasswordAttempt, PasswordProof, Proof, PublicKey, SealedSecret, TotpAttempt, User, Username,
     },
 };
-use store::{Param, Statement, Store, Stored, read};
+use store::{
+    Filter, Page, Param, Statement, Store, Stored,
+    read::{token_search, user_search::Visible},
+};
 use testkit::SeededEntropy;
 
 use super::backend;
@@ -405,13 +408,11 @@ async fn after_hundreds_of_random_commands_every_row_is_what_the_log_says() {
     assert_log_is_whole(store).await;
     for id in (0..12).map(user) {
         let mut snapshot = store.snapshot().await.unwrap();
-        let mut listed: Vec<TokenId> = read::token::list(&mut snapshot, &instance(), Some(&id), 1000)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|t| t.id)
-            .collect();
-        listed.sort();
+        let of_user = Filter::Leaf(token_search::Leaf::User(id.to_string()));
+        let all = Page { offset: 0, limit: 1000, descending: false };
+        let sorted = (token_search::SortBy::Id, all);
+        let found = token_search::search(&mut snapshot, &instance(), &Visible::All, &of_user, sorted).await.unwrap();
+        let listed: Vec<TokenId> = found.0.into_iter().map(|token| token.id).collect();
         assert_eq!(listed, tokens_of(store, &id).await, "tokens of {id}");
         assert_due(&load(store, &id).await.1);
     }

@@ -29,6 +29,7 @@ macro_rules! battery {
         mod log;
         mod outbox;
         mod queue;
+        mod token_search;
         mod user_search;
     };
 }

@@ -18,11 +18,8 @@ use super::{id, new_schema, numbers_of, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{
-        Users, answer,
-        search::{Budget, page},
-        text_match, timestamp,
-    },
+    page::page,
+    user::{Users, answer, search::Budget, text_match, timestamp},
 };
 
 #[expect(
@@ -207,7 +204,7 @@ impl UserSchemaService<Call> for Users {
         let caller = call.caller()?;
         answer(&call, Op::SearchUserSchemas, async {
             let query = req.query.unwrap_or_default();
-            let page = page(query.offset, query.limit, !query.asc)?;
+            let page = page("query.limit", query.offset, query.limit, !query.asc)?;
             let filter = Filter::All(filters(req.queries, 0, &mut Budget::new())?);
             let column = wire::FieldName::try_from(req.sorting_column).unwrap_or_default();
             let found = schema::search(&self.ctx, caller, &filter, sort(column), page).await?;

@@ -21,11 +21,8 @@ use super::{id, new_schema, numbers_of, schema_patch, state_filter};
 use crate::{
     call::Call,
     error::Op,
-    user::{
-        Users, answer, in_instance,
-        search::{Budget, page},
-        text_match, timestamp,
-    },
+    page::page,
+    user::{Users, answer, in_instance, search::Budget, text_match, timestamp},
 };
 
 #[expect(
@@ -225,7 +222,7 @@ impl ZitadelUserSchemas<Call> for Users {
         answer(&call, Op::SearchUserSchemas, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let query = req.query.unwrap_or_default();
-            let page = page(query.offset, query.limit, query.desc)?;
+            let page = page("query.limit", query.offset, query.limit, query.desc)?;
             let filter = Filter::All(filters(req.filters, 0, &mut Budget::new())?);
             let column = req
                 .sorting_column
