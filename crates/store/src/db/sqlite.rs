@@ -47,8 +47,9 @@ impl Sqlite {
         let connection = connect(path, WRITER_CACHE_MIB)?;
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
-        let writer = writer::Writer::start(connection, wal.clone(), hearers)?;
-        let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?)?;
+        let erased = checkpoint::Erased::new();
+        let writer = writer::Writer::start(connection, wal, hearers, erased.clone())?;
+        let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?, erased)?;
         let readers = reader::Readers::new(path);
         Ok(Self {
             readers,

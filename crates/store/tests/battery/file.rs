@@ -18,7 +18,7 @@ use store::{Error, Statement, Store, StoreOptions, Value};
 use testkit::database::sqlite;
 use tokio::task::JoinHandle;
 
-use crate::given::*;
+use crate::{given::*, ledger::until};
 
 const MIB: u64 = 1 << 20;
 
@@ -144,6 +144,26 @@ async fn no_byte_of_a_deleted_user_is_left_in_the_files() {
     for text in PERSONAL {
         assert!(!holds(&bytes, text), "{text} can still be read");
     }
+}
+
+#[tokio::test]
+async fn a_running_store_erases_a_deleted_user_from_its_log_too() {
+    let database = sqlite().await;
+    let store = &database.store;
+    users(store, 50).await;
+    // What a process before may have left is gone.
+    let path = database.path();
+    until("the first log was cut off", || wal_size(&path) == 0).await;
+    live(store, &user(7)).await;
+    decide(store, &user(7), Command::Delete).await.unwrap();
+    decide(store, &user(8), set_phone("+41791230009", 1))
+        .await
+        .unwrap();
+    let is_left = || {
+        let bytes = database.raw_bytes();
+        PERSONAL.iter().any(|text| holds(&bytes, text))
+    };
+    until("nothing is left", || !is_left()).await;
 }
 
 async fn write_bulk(store: &Store, name: &str, mebibytes: usize) {

@@ -1,9 +1,14 @@
 //! Keeps the write-ahead log short without the writer waiting for it: a thread copies pages from 64 MiB on, or once
-//! nobody has written for a while, and the writer starts the log over between two commits once it has grown far beyond.
+//! nobody has written for a while, and the writer starts the log over between two commits once it has grown far beyond. What was
+//! erased from the database does not stay in the log either: within seconds the thread cuts off what is in it.
 
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -116,11 +121,50 @@ impl Copier {
     }
 }
 
+/// Whether something was erased that the log still has. A process that was killed may leave such a log behind, so it is so at first.
+#[derive(Clone, Debug)]
+pub(super) struct Erased(Arc<AtomicBool>);
+
+/// So many looks are between two times that the log is cut off.
+const LOOKS_BETWEEN_CUTS: u32 = 5;
+
+impl Erased {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Notes that a commit erased something.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Copies the log, most of it beside the writer, and cuts it off. While a reader stays in it, that is tried again later.
+    fn cut_off(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        if !self.0.swap(false, Ordering::Acquire) {
+            return Ok(false);
+        }
+        let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let cut = copied.and_then(|()| restart(connection));
+        if !matches!(cut, Ok(true)) {
+            self.note();
+        }
+        cut
+    }
+}
+
 /// Looks at the log until it is told to stop. A copy that fails is told once, as on a full disk it fails for as long as that lasts.
-fn keep_short(connection: &Connection, stopped: &Receiver<()>) {
+fn keep_short(connection: &Connection, erased: &Erased, stopped: &Receiver<()>) {
     let (mut copier, mut failing) = (Copier::default(), false);
-    while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-        match copier.look(connection) {
+    for look in 1_u32.. {
+        if stopped.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        let looked = if look.is_multiple_of(LOOKS_BETWEEN_CUTS) {
+            erased.cut_off(connection)
+        } else {
+            copier.look(connection)
+        };
+        match looked {
             Ok(is_done) => failing &= !is_done,
             Err(error) => {
                 if !failing {
@@ -139,9 +183,9 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    pub(super) fn start(connection: Connection, erased: Erased) -> Result<Self> {
         let (stop, stopped) = channel::<()>();
-        let run = move || keep_short(&connection, &stopped);
+        let run = move || keep_short(&connection, &erased, &stopped);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
             .spawn(run)

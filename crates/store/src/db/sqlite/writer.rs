@@ -16,7 +16,11 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{checkpoint, condition::Condition, reader::value_ref};
+use super::{
+    checkpoint::{self, Erased},
+    condition::Condition,
+    reader::value_ref,
+};
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
     db::Hearers,
@@ -52,11 +56,16 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wal: PathBuf, hearers: Hearers) -> Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        wal: PathBuf,
+        hearers: Hearers,
+        erased: Erased,
+    ) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let directory = wal.parent().map_or_else(PathBuf::new, ToOwned::to_owned);
         let condition = Arc::new(Condition::of(directory));
-        let mut desk = Desk::new(connection, wal, hearers, Arc::clone(&condition))?;
+        let mut desk = Desk::new(connection, wal, (hearers, erased), Arc::clone(&condition))?;
         let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || desk.work(jobs))
@@ -104,6 +113,7 @@ struct Desk {
     connection: Connection,
     restarter: checkpoint::Restarter,
     hearers: Hearers,
+    erased: Erased,
     last_pos: i64,
     /// Where sets of this transaction changed texts that searches look into, by the place in the index.
     texts: Vec<(i64, Statement)>,
@@ -122,7 +132,7 @@ impl Desk {
     fn new(
         connection: Connection,
         wal: PathBuf,
-        hearers: Hearers,
+        (hearers, erased): (Hearers, Erased),
         condition: Arc<Condition>,
     ) -> Result<Self> {
         let last_pos = connection
@@ -132,6 +142,7 @@ impl Desk {
             connection,
             restarter: checkpoint::Restarter::new(wal),
             hearers,
+            erased,
             last_pos,
             texts: Vec::new(),
             condition,
@@ -204,6 +215,13 @@ impl Desk {
         let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
         // Also after a failure: a commit that failed may be on the disk all the same.
         self.hearers.tell(sets);
+        if sets
+            .iter()
+            .flat_map(|set| &set.streams)
+            .any(|stream| stream.forget)
+        {
+            self.erased.note();
+        }
         match finished {
             Ok(outcomes) => {
                 counter!("merlon_store_commits_total").increment(1);
