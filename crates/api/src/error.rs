@@ -353,6 +353,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Username(UsernameError::TooLong) => ("MERLON-l9Xc4DzM", Text::UsernameTooLong),
         Invalid::Username(UsernameError::Character) => ("MERLON-o5Pk8FsU", Text::UsernameCharacter),
         Invalid::Username(UsernameError::Lookalike) => ("MERLON-B3vJ6nHt", Text::UsernameLookalike),
+        Invalid::Username(UsernameError::OfOrganization) => ("MERLON-c6Rk2WxN", Text::UsernameOfOrganization),
         Invalid::FactorName(_) => ("MERLON-H3rZ5vJf", Text::FactorNameInvalid),
         Invalid::Domain => ("MERLON-G6pX9cWd", Text::WebauthnDomainUnknown),
         Invalid::Answer(fault) => webauthn_answer(fault),

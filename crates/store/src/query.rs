@@ -90,6 +90,8 @@ pub struct Page {
 pub(crate) struct TextColumn {
     pub(crate) plain: &'static str,
     pub(crate) folded: &'static str,
+    /// Brings a text into that form.
+    pub(crate) fold: fn(&str) -> String,
 }
 
 impl Query {
@@ -170,7 +172,7 @@ impl Query {
         let (column, text) = match how {
             M::Equals | M::StartsWith | M::Contains | M::EndsWith => (column.plain, text.to_owned()),
             M::EqualsIgnoreCase | M::StartsWithIgnoreCase | M::ContainsIgnoreCase | M::EndsWithIgnoreCase => {
-                (column.folded, text.to_lowercase())
+                (column.folded, (column.fold)(text))
             }
         };
         match how {

@@ -68,6 +68,7 @@ errors-user-username-too-many = Der Benutzer hat so viele Benutzernamen, wie erl
 errors-user-username-empty = { $field }: Der Benutzername ist leer. Geben Sie mindestens einen Buchstaben oder eine Ziffer an.
 errors-user-username-too-long = { $field }: Der Benutzername ist zu lang. Geben Sie höchstens 200 Zeichen an.
 errors-user-username-character = { $field }: Der Benutzername hat ein Zeichen, das nicht erlaubt ist. Verwenden Sie Buchstaben, Ziffern und sichtbare ASCII-Zeichen ohne Leerzeichen.
+errors-user-username-of-organization = { $field }: Der Benutzername endet auf die Domain einer Organisation. Geben Sie den Teil vor dem @ als Namen der Organisation an, oder wählen Sie einen anderen.
 errors-user-username-lookalike = { $field }: Der Benutzername mischt Schriften oder sieht aus wie ein anderer. Schreiben Sie ihn in einer Schrift.
 
 errors-user-password-empty = { $field }: Das Passwort ist leer. Geben Sie eines an oder einen Hash davon.

@@ -68,6 +68,7 @@ errors-user-username-too-many = The user has as many usernames as are allowed. R
 errors-user-username-empty = { $field }: the username is empty. Give at least one letter or digit.
 errors-user-username-too-long = { $field }: the username is too long. Give at most 200 characters.
 errors-user-username-character = { $field }: the username has a character that is not allowed. Use letters, digits and visible ASCII signs, without blanks.
+errors-user-username-of-organization = { $field }: the username ends in the domain of an organization. Give the part before the @ as a name of the organization, or choose another one.
 errors-user-username-lookalike = { $field }: the username mixes scripts or looks like another name. Write it in one script.
 
 errors-user-password-empty = { $field }: the password is empty. Give one, or a hash of it.

@@ -96,6 +96,7 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Username(UsernameError::TooLong),
         Invalid::Username(UsernameError::Character),
         Invalid::Username(UsernameError::Lookalike),
+        Invalid::Username(UsernameError::OfOrganization),
         Invalid::FactorName(FactorName::parse("").expect_err("no name")),
         Invalid::Domain,
         Invalid::Answer(AnswerFault::Malformed),

@@ -81,6 +81,7 @@ texts! {
     UsernameTooLong "errors-user-username-too-long",
     UsernameCharacter "errors-user-username-character",
     UsernameLookalike "errors-user-username-lookalike",
+    UsernameOfOrganization "errors-user-username-of-organization",
     PasswordEmpty "errors-user-password-empty",
     PasswordTooShort "errors-user-password-complexity-min-length",
     PasswordTooLong "errors-user-password-too-long",

@@ -119,9 +119,9 @@ pub const TABLE: &[Row] = &[
     row("/zitadel.user.schema.v3alpha.UserSchemaService/ReactivateUserSchema", Some("userschema.write"), Some("userschema.write"), No, "in the whole instance"),
     row("/zitadel.user.schema.v3alpha.UserSchemaService/UpdateUserSchema", Some("userschema.write"), Some("userschema.write"), No, "in the whole instance"),
     // zitadel.user.v2.UserService
-    row("/zitadel.user.v2.UserService/AddPersonalAccessToken", TOKEN, Some("user.write"), Yes, ""),
+    row("/zitadel.user.v2.UserService/AddPersonalAccessToken", TOKEN, Some("user.credential.write"), Yes, ""),
     row("/zitadel.user.v2.UserService/ListPersonalAccessTokens", TOKEN, Some("user.read"), Yes, "lists what the caller may read"),
-    row("/zitadel.user.v2.UserService/RemovePersonalAccessToken", TOKEN, Some("user.write"), Yes, ""),
+    row("/zitadel.user.v2.UserService/RemovePersonalAccessToken", TOKEN, Some("user.credential.write"), Yes, ""),
     // zitadel.user.v3alpha.UserService
     row("/zitadel.user.v3alpha.UserService/AddIDPAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: refused, for nobody vouches for an account of their own"),
     row("/zitadel.user.v3alpha.UserService/AddOTPEmailAuthenticator", TOKEN, Some("user.credential.write"), Yes, "itself: is_verified and return_code are refused"),

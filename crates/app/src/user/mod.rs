@@ -161,6 +161,7 @@ async fn create_in(
     };
     work.decide(&mut user, create)?;
     for name in &new.usernames {
+        username::reads_as_nobody_elses(work, name).await?;
         work.decide(&mut user, username::command(ctx, name))?;
     }
     if let Some(password) = password {

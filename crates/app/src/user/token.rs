@@ -22,7 +22,7 @@ use crate::{
 /// A token without an expiry of its own ends then: 9999-12-31T23:59:59Z.
 pub const NO_EXPIRY: Timestamp = Timestamp(253_402_300_799_000_000);
 
-const NEED: Need = Need::or_self(Permission::UserWrite);
+const NEED: Need = Need::or_self(Permission::UserCredentialWrite);
 
 /// A token that was added.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct TokenAdded {
     pub token: Secret,
 }
 
-/// Adds a token for a user: oneself, or with `user.write`.
+/// Adds a token for a user: oneself, or with `user.credential.write`, for whoever has it is that user.
 pub async fn add(
     ctx: &Ctx,
     caller: &Caller,
@@ -73,7 +73,7 @@ pub async fn add(
     Ok(TokenAdded { changed, id, token })
 }
 
-/// Removes a token: oneself, or with `user.write`. From then on it is refused everywhere.
+/// Removes a token: oneself, or with `user.credential.write`. From then on it is refused everywhere.
 pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, id: &TokenId) -> Result<Changed> {
     ctx.store
         .change(

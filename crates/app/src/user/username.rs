@@ -3,7 +3,7 @@
 use domain::{
     access::Permission,
     base::{InstanceId, UsernameId},
-    user::{Channel, Command, NameScope, Person, Refusal, User, Username},
+    user::{Channel, Command, NameScope, Person, Refusal, User, Username, UsernameError},
     user_schema::Authenticator,
 };
 use store::{Snapshot, Stream, Work, read};
@@ -64,6 +64,7 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewUsername)
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
                     schema::may_have(work, user.state.person(), Authenticator::Username).await?;
+                    reads_as_nobody_elses(work, new).await?;
                     work.decide(&mut user, add_as(id, new))?;
                     Ok(UsernameAdded {
                         changed: changed(&user)?,
@@ -74,6 +75,18 @@ pub async fn add(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewUsername)
         )
         .await;
     done.map_err(taken)
+}
+
+/// Names of an organization are signed in with as `name@domain`; a name of the instance that ends so could be another user's.
+pub(super) async fn reads_as_nobody_elses(work: &mut Work<'_>, new: &NewUsername) -> Result<()> {
+    let (NameScope::Instance, Some((_, domain))) = (new.scope, new.name.canonical().rsplit_once('@')) else {
+        return Ok(());
+    };
+    let instance = work.instance().clone();
+    match read::org::by_domain(work.snapshot(), &instance, domain).await? {
+        Some(_) => Err(Error::invalid("username.username", UsernameError::OfOrganization)),
+        None => Ok(()),
+    }
 }
 
 fn add_as(id: &UsernameId, new: &NewUsername) -> Command {

@@ -87,12 +87,14 @@ impl UseCase {
     fn need(self) -> (Permission, bool) {
         match self {
             Get => (Permission::UserRead, true),
-            Patch | SetPhone | SetEmail | VerifyPhone | ResendPhone | RemovePhone | AddToken
-            | RemoveToken | AddUsername | RemoveUsername => (Permission::UserWrite, true),
+            Patch | SetPhone | SetEmail | VerifyPhone | ResendPhone | RemovePhone | AddUsername
+            | RemoveUsername => (Permission::UserWrite, true),
             Deactivate | Activate | Lock | Unlock => (Permission::UserWrite, false),
             Delete => (Permission::UserDelete, true),
-            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp | StartTotp | VerifyTotp | RemoveTotp
-            | SetPassword | ResetPassword => (Permission::UserCredentialWrite, true),
+            AddOtp | VerifyOtp | RemoveOtp | BindOtp | UnbindOtp | AddToken | RemoveToken | StartTotp
+            | VerifyTotp | RemoveTotp | SetPassword | ResetPassword => {
+                (Permission::UserCredentialWrite, true)
+            }
         }
     }
 

@@ -84,6 +84,42 @@ async fn a_name_is_unique_where_it_says_and_in_one_form() {
     add(&ctx, &owner, &two, &wide("ada")).await;
 }
 
+#[tokio::test]
+async fn one_login_name_never_leads_to_two_users() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let there = ctx.organization("elsewhere.example.com").await;
+    let mut new = nobody_yet();
+    new.org = Some(OrgRef::Id(there));
+    let three = Target::of(user::create(&ctx, &owner, &new).await.unwrap().changed.id);
+    add(&ctx, &owner, &three, &in_org("cfo")).await;
+    let me = ctx.plain_user().await;
+    let own = Target::of(me.user.clone());
+    let is_refused = |error: Error| format!("{error:?}").contains("OfOrganization");
+    for name in [
+        "cfo@elsewhere.example.com",
+        "nobody@Elsewhere.EXAMPLE.com",
+        "a@b@elsewhere.example.com",
+    ] {
+        let answer = username::add(&ctx, &me, &own, &wide(name)).await;
+        assert!(is_refused(answer.err().unwrap()), "{name}");
+        let mut new = nobody_yet();
+        new.usernames = vec![wide(name)];
+        assert!(
+            is_refused(user::create(&ctx, &owner, &new).await.err().unwrap()),
+            "{name}"
+        );
+    }
+    for name in [
+        "cfo@example.com",
+        "elsewhere.example.com",
+        "cfo@x.elsewhere.example.com",
+    ] {
+        add(&ctx, &me, &own, &wide(name)).await;
+    }
+    add(&ctx, &owner, &own, &in_org("cfo@elsewhere.example.com")).await;
+}
+
 /// Of each name that a user was ever given, whether its text is still known.
 async fn kept_names(ctx: &TestCtx, by: &Caller, target: &Target) -> Vec<bool> {
     let mut snapshot = ctx.store.snapshot().await.unwrap();

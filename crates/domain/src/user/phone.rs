@@ -19,7 +19,7 @@ pub enum PhoneNumberError {
     /// No `+` and no default region to complete it with.
     #[error("the number must start with + and the country code")]
     NoCountryCode,
-    /// Not readable as a number, or a number that no network can assign.
+    /// Not readable as a number, or of a length that no number of its country has.
     #[error("the number cannot exist")]
     Impossible,
     /// A premium-rate, short-code or similar number that costs whoever sends to it.

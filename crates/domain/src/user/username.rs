@@ -42,6 +42,9 @@ pub enum UsernameError {
     /// Letters of scripts that are not written together, or foreign letters that look like Latin ones throughout.
     #[error("the name mixes scripts or looks like another")]
     Lookalike,
+    /// A name of the whole instance that ends like those of an organization, which are shown with `@` and its domain behind them.
+    #[error("the name ends in the domain of an organization")]
+    OfOrganization,
 }
 
 impl Username {

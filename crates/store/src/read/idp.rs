@@ -142,6 +142,7 @@ fn condition(query: &mut Query, instance: &InstanceId, filter: &Filter<Leaf>) {
 const NAME: TextColumn = TextColumn {
     plain: "p.name",
     folded: "p.name_key",
+    fold: str::to_lowercase,
 };
 
 fn head(row: &Row<'_>) -> Result<Head> {

@@ -220,13 +220,16 @@ fn condition(query: &mut Query, instance: &InstanceId, filter: &Filter<Leaf>) {
     });
 }
 
+// As ids of users.
 const ID: TextColumn = TextColumn {
     plain: "u.id",
     folded: "lower(u.id)",
+    fold: str::to_ascii_lowercase,
 };
 const TYPE: TextColumn = TextColumn {
     plain: "u.type",
     folded: "u.type_key",
+    fold: str::to_lowercase,
 };
 
 fn order(query: &mut Query, sort: SortBy, page: Page) {

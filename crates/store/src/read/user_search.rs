@@ -251,17 +251,21 @@ fn state_condition(state: UserState) -> &'static str {
     }
 }
 
+// Both databases fold the letters of ASCII in ids, and nothing else.
 const ID: TextColumn = TextColumn {
     plain: "u.id",
     folded: "lower(u.id)",
+    fold: str::to_ascii_lowercase,
 };
 const ORG: TextColumn = TextColumn {
     plain: "u.org",
     folded: "lower(u.org)",
+    fold: str::to_ascii_lowercase,
 };
 const SCHEMA_TYPE: TextColumn = TextColumn {
     plain: "s.type",
     folded: "s.type_key",
+    fold: str::to_lowercase,
 };
 
 /// Adds a comparison of a column that holds one form only, with a text in that form.
@@ -269,6 +273,7 @@ fn canonical(query: &mut Query, column: &'static str, how: TextMatch, text: &str
     let column = TextColumn {
         plain: column,
         folded: column,
+        fold: str::to_owned,
     };
     query.text(column, how.minding_case(), text);
 }

@@ -60,7 +60,7 @@ const NAMES: [&str; 8] = ["Ada", "ADÄ", "bea", "100%_", "o'\"hara\"", "中村�
 async fn people(store: &Store, count: usize, dice: &SeededEntropy) -> Vec<UserId> {
     let mut ids = Vec::new();
     for n in 0..count {
-        let id = UserId::from_trusted(&format!("{}-{n}", ["U", "u"][dice.below(2)]));
+        let id = UserId::from_trusted(&format!("{}-{n}", ["U", "u", "Ü", "ü"][dice.below(4)]));
         let schema = (dice.below(3) == 0).then(|| SchemaRef {
             id: schema_id(dice.below(TYPES.len())),
             revision: 1,
@@ -123,11 +123,20 @@ fn details(n: usize, dice: &SeededEntropy) -> Vec<Command> {
 type Known = (UserId, Head, Person);
 
 fn compare(how: TextMatch, found: &str, wanted: &str) -> bool {
+    compare_by(str::to_lowercase, how, found, wanted)
+}
+
+/// Of ids, letters of ASCII are folded alone.
+fn compare_ids(how: TextMatch, found: &str, wanted: &str) -> bool {
+    compare_by(str::to_ascii_lowercase, how, found, wanted)
+}
+
+fn compare_by(fold: fn(&str) -> String, how: TextMatch, found: &str, wanted: &str) -> bool {
     let (found, wanted) = match how {
         TextMatch::EqualsIgnoreCase
         | TextMatch::StartsWithIgnoreCase
         | TextMatch::ContainsIgnoreCase
-        | TextMatch::EndsWithIgnoreCase => (found.to_lowercase(), wanted.to_lowercase()),
+        | TextMatch::EndsWithIgnoreCase => (fold(found), fold(wanted)),
         _ => (found.to_owned(), wanted.to_owned()),
     };
     match how.minding_case() {
@@ -149,8 +158,8 @@ fn matches(filter: &Filter<Leaf>, known: &Known) -> bool {
 
 fn leaf_matches(leaf: &Leaf, (id, _, person): &Known) -> bool {
     match leaf {
-        Leaf::Id(how, text) => compare(*how, id.as_str(), text),
-        Leaf::Org(how, text) => compare(*how, person.org.as_str(), text),
+        Leaf::Id(how, text) => compare_ids(*how, id.as_str(), text),
+        Leaf::Org(how, text) => compare_ids(*how, person.org.as_str(), text),
         Leaf::Username { how, text, only_org } => person.usernames.iter().any(|own| {
             (!only_org || own.scope == NameScope::Org) && compare(how.minding_case(), own.name.canonical(), text)
         }),
@@ -252,7 +261,7 @@ fn some_leaf(parts: &[String], dice: &SeededEntropy) -> Leaf {
         M::EndsWithIgnoreCase,
     ][dice.below(8)];
     match dice.below(10) {
-        0 => Leaf::Id(how, some_text(&["u-1", "U-7", "-2", "u", ""], dice)),
+        0 => Leaf::Id(how, some_text(&["u-1", "U-7", "Ü-3", "ü", "-2", "u", ""], dice)),
         1 => Leaf::Org(how, some_text(&["org-a", "ORG-B", "rg", "c", "-b"], dice)),
         2 | 3 => Leaf::Username {
             how,
