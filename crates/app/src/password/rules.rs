@@ -44,12 +44,13 @@ pub struct PasswordRules {
 }
 
 impl Default for PasswordRules {
-    /// Eight characters of any kind, and none of the ten thousand guesses that come first.
+    /// Eight characters of any kind, and none of the million guesses that come first: a common password with a capital and `1!` behind it is
+    /// among them.
     fn default() -> Self {
         Self {
             least_characters: 8,
             needs: Vec::new(),
-            least_guesses: 10_000,
+            least_guesses: 1_000_000,
         }
     }
 }
@@ -155,7 +156,11 @@ mod tests {
             "qwerty123",
             "aaaaaaaaaaaa",
             "changeme",
+            "Password1!",
+            "Welcome123",
+            "1qaz@WSX",
             "Ada.Lovelace",
+            "Ada.Lovelace1",
         ] {
             assert!(common(text), "{text}");
         }

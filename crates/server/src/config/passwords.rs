@@ -23,7 +23,7 @@ const NEEDS: Key = Key::new(
 const LEAST_GUESSES: Key = Key::new(
     "passwords.least_guesses",
     Form::Count(10_000, 1_000_000_000),
-    "10000",
+    "1000000",
     "A new password that is found with fewer guesses, the most common and the user's own names first, is refused.",
 );
 const QUEUE: Key = Key::new(

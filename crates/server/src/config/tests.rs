@@ -44,7 +44,7 @@ fn nothing_written_is_a_complete_configuration() {
             settings.passwords.least_characters,
             settings.passwords.least_guesses
         ),
-        (8, 10_000)
+        (8, 1_000_000)
     );
     assert!(settings.passwords.needs.is_empty());
     assert_eq!(settings.inbox.access, Access::Admin);
