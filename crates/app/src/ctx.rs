@@ -15,6 +15,9 @@ use crate::{
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Goes on from a time that several servers share. One that a test hands in stays what it is.
+    fn follow(&self, _time: Timestamp) {}
 }
 
 /// A source of randomness fit for secrets.

@@ -9,9 +9,11 @@ mod senses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use app::Ctx;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
@@ -79,6 +81,12 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
     let bound = bind(&settings)?;
     let port = bound.address().port();
     let ground = ground::lay(&settings, &senses, (&home, port), &master_key, &mut warnings).await?;
+    workers.tasks.spawn(
+        workers
+            .stop
+            .clone()
+            .run_until_cancelled_owned(share_time(ground.ctx.clone())),
+    );
     let product = product::product(&settings, &ground, &readiness, (&workers, &stop))?;
     let parts = Parts {
         readiness,
@@ -182,6 +190,16 @@ fn warn(settings: &Settings) -> Vec<String> {
 fn local_url(settings: &Settings, address: SocketAddr) -> String {
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     format!("{scheme}://{address}")
+}
+
+/// Nodes that share a database server go by its clock, whatever their own say.
+async fn share_time(ctx: Arc<Ctx>) {
+    let mut beat = interval(Duration::from_secs(1));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while let Some(time) = ctx.store.time() {
+        ctx.clock.follow(time);
+        beat.tick().await;
+    }
 }
 
 fn random_number(senses: &Senses) -> u64 {

@@ -49,7 +49,9 @@ fn announce(running: &Running) {
     let (data, url) = (running.data.display(), &running.url);
     output::line(&format!("Merlon {}", env!("CARGO_PKG_VERSION")));
     output::line(&format!("  data    {data}"));
-    output::line(&format!("  token   {data}/{TOKEN_FILE}"));
+    if running.data.join(TOKEN_FILE).exists() {
+        output::line(&format!("  token   {data}/{TOKEN_FILE}"));
+    }
     output::line(&format!("  org     {}", running.ground.foundation.org));
     output::line(&format!("  inbox   {url}/ui/inbox"));
     output::line(&format!("  api     {url}/openapi"));

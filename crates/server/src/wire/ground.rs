@@ -50,6 +50,9 @@ pub(super) async fn lay(
         Some(database) => StoreOptions::Postgres(database.options.clone()),
     };
     let store = Store::open(&options).await.context("opening the store")?;
+    if let Some(time) = store.time() {
+        senses.clock.follow(time);
+    }
     let ctx = Arc::new(context(settings, senses, port, (store, keys))?);
     if !bootstrap::check_master_key(&ctx).await? {
         let place = match &settings.database {

@@ -1,6 +1,7 @@
 //! The clock on the wall and the dice of the operating system: what a server is handed where no test hands it others.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use app::{Clock, Entropy};
@@ -26,7 +27,7 @@ impl Default for Senses {
     /// Those of this machine.
     fn default() -> Self {
         Self {
-            clock: Arc::new(WallClock),
+            clock: Arc::new(WallClock::default()),
             entropy: Arc::new(SystemDice(SystemRandom::new())),
         }
     }
@@ -38,14 +39,43 @@ pub fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-struct WallClock;
+/// Microseconds since 1970.
+fn wall_micros() -> i64 {
+    let since = wall_clock()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The wall clock, set right by one that several servers share.
+#[derive(Default)]
+struct WallClock {
+    /// Microseconds that it is behind that one.
+    behind: AtomicI64,
+}
+
+/// Microseconds of difference that are not worth a correction: an answer takes as long to arrive.
+const ALIKE: u64 = 100_000;
+/// Microseconds of difference that the operator is told of.
+const TOLD: u64 = 5_000_000;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
-        let since = wall_clock()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        Timestamp(wall_micros().saturating_add(self.behind.load(Relaxed)))
+    }
+
+    fn follow(&self, time: Timestamp) {
+        let more = time.0.saturating_sub(self.now().0);
+        if more.unsigned_abs() <= ALIKE {
+            return;
+        }
+        let behind = self.behind.fetch_add(more, Relaxed).saturating_add(more);
+        if more.unsigned_abs() >= TOLD {
+            tracing::warn!(
+                seconds = behind / 1_000_000,
+                "the clock of this machine is behind the database's (or ahead, if negative), which is used"
+            );
+        }
     }
 }
 
@@ -58,5 +88,29 @@ impl Entropy for SystemDice {
             tracing::error!("the operating system gave no random bytes");
             std::process::abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_goes_on_from_the_time_that_it_is_told() {
+        let clock = WallClock::default();
+        let hour = 3_600_000_000;
+        for ahead in [hour, -2 * hour, 0] {
+            let told = Timestamp(wall_micros() + ahead);
+            clock.follow(told);
+            let since = clock.now().0 - told.0;
+            assert!((0..hour / 60).contains(&since), "{ahead}: {since}");
+        }
+        let behind = clock.behind.load(Relaxed);
+        clock.follow(Timestamp(clock.now().0 + 50_000));
+        assert_eq!(
+            clock.behind.load(Relaxed),
+            behind,
+            "what an answer takes is no difference"
+        );
     }
 }

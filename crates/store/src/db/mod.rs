@@ -11,7 +11,7 @@ pub use transfer::{MovedTable, Progress, Stage, Transfer, TransferError};
 use std::{path::PathBuf, sync::Arc};
 
 use domain::{
-    base::{Aggregate, InstanceId},
+    base::{Aggregate, InstanceId, Timestamp},
     instance::Instance,
 };
 use tokio::{
@@ -391,6 +391,14 @@ impl Store {
         match &self.inner.database {
             Database::Sqlite(sqlite) => sqlite.close(),
             Database::Postgres(postgres) => postgres.close(),
+        }
+    }
+
+    /// The time of the database server, which all nodes share; nothing where the database is embedded.
+    pub fn time(&self) -> Option<Timestamp> {
+        match &self.inner.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(postgres) => postgres.time(),
         }
     }
 

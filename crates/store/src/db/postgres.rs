@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use domain::base::Timestamp;
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -96,6 +98,8 @@ struct Condition {
     silence: Notify,
     /// Whether it has answered nobody for as long as there is patience.
     is_lost: watch::Sender<bool>,
+    /// Its time when it was last asked, and when that was.
+    time: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl Health {
@@ -134,7 +138,8 @@ impl Health {
         drop(is_lost.wait_for(|is_lost| *is_lost).await);
     }
 
-    fn is_back(&self) {
+    fn is_back(&self, at: Timestamp) {
+        *self.0.time.lock() = Some((at, Instant::now()));
         self.0.is_lost.send_replace(false);
         self.0.is_ill.store(false, Relaxed);
     }
@@ -163,7 +168,8 @@ impl Postgres {
     pub(super) async fn open(options: &PostgresOptions, hearers: Hearers) -> Result<Self> {
         let source = Arc::new(Source::new(options)?);
         migrate::migrate(&source).await?;
-        let health = Health::default();
+        let (health, mut pulse_link) = (Health::default(), None);
+        health.is_back(ask(&source, &mut pulse_link).await?);
         let (shared, readers) = shares(options.readers);
         let shared = Arc::new(glance::Shared::new(&source, shared));
         let readers = reader::Readers::new(&source, readers)?;
@@ -171,7 +177,7 @@ impl Postgres {
         let lanes = lane::Lanes::start((options.lanes, node), &source, &hearers, &health);
         let freshness = freshness::Freshness::start(&source, &hearers);
         let mut pulse = JoinSet::new();
-        pulse.spawn(watch(source, hearers, health.clone()));
+        pulse.spawn(watch(source, pulse_link, hearers, health.clone()));
         Ok(Self {
             readers,
             shared,
@@ -207,6 +213,13 @@ impl Postgres {
         (!self.health.is_well()).then_some(Error::Unavailable)
     }
 
+    /// The server's time, which all its nodes share; a moment behind at most.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        let (at, seen) = (*self.health.0.time.lock())?;
+        let since = i64::try_from(seen.elapsed().as_micros()).unwrap_or_default();
+        Some(Timestamp(at.0.saturating_add(since)))
+    }
+
     pub(super) fn node_number(&self) -> u8 {
         self.node
     }
@@ -239,22 +252,25 @@ async fn next_node(source: &Source) -> Result<u8> {
 
 /// Asks the server whether it is there, for as long as the store is open, and at once when somebody doubts it: requests are
 /// turned away while it is not, and served again once it is.
-async fn watch(source: Arc<Source>, hearers: Hearers, health: Health) {
-    let (mut link, mut silent) = (None, None);
+async fn watch(source: Arc<Source>, mut link: Option<link::Link>, hearers: Hearers, health: Health) {
+    let mut silent = None;
     for beat in 1_u64.. {
         drop(tokio::time::timeout(PULSE, health.0.doubt.notified()).await);
         let asked = Instant::now();
-        if ask(&source, &mut link).await.is_ok() {
-            health.is_back();
-            if silent.take().is_some() {
-                tracing::info!("the database answers again");
+        match ask(&source, &mut link).await {
+            Ok(time) => {
+                health.is_back(time);
+                if silent.take().is_some() {
+                    tracing::info!("the database answers again");
+                }
             }
-        } else {
-            if silent.is_none() {
-                tracing::warn!("the database does not answer");
+            Err(error) => {
+                if silent.is_none() {
+                    tracing::warn!(%error, "the database cannot be used");
+                }
+                let since = *silent.get_or_insert(asked);
+                health.is_silent(since.elapsed() >= source.patience);
             }
-            let since = *silent.get_or_insert(asked);
-            health.is_silent(since.elapsed() >= source.patience);
         }
         if beat.is_multiple_of(LOOK_AROUND) {
             hearers.parcels.notify_one();
@@ -263,8 +279,10 @@ async fn watch(source: Arc<Source>, hearers: Hearers, health: Health) {
     }
 }
 
-/// A question that only a server that takes writes answers, on a connection that is kept.
-async fn ask(source: &Source, link: &mut Option<link::Link>) -> Result<()> {
+/// A question that only a server that takes writes answers, on a connection that is kept: whether this program can still work on what is
+/// there, for a newer one may have changed it meanwhile.
+/// Answers the server's time.
+async fn ask(source: &Source, link: &mut Option<link::Link>) -> Result<Timestamp> {
     if link.as_ref().is_none_or(link::Link::is_closed) {
         *link = None;
         *link = Some(source.connect().await?);
@@ -272,10 +290,16 @@ async fn ask(source: &Source, link: &mut Option<link::Link>) -> Result<()> {
     let Some(open) = link.as_ref() else {
         return Err(Error::Unavailable);
     };
-    let answer = tokio::time::timeout(source.patience, open.command("SELECT 1")).await;
-    if matches!(answer, Ok(Ok(()))) {
-        return Ok(());
+    let asked = open.rows(&link::Ready::Text(migrate::BEARABLE_TO), &[]);
+    let Ok(Ok(rows)) = tokio::time::timeout(source.patience, asked).await else {
+        *link = None;
+        return Err(Error::Unavailable);
+    };
+    let row = rows.first().map(PostgresRow::new).ok_or(Error::Unavailable)?;
+    match (row.opt_int(0)?, row.opt_int(1)?) {
+        (Some(version), Some(time)) if version <= migrate::newest() => Ok(Timestamp(time)),
+        _ => Err(Error::Unusable(
+            "a newer program has changed the database: this one serves nothing until it is replaced".into(),
+        )),
     }
-    *link = None;
-    Err(Error::Unavailable)
 }

@@ -1,6 +1,6 @@
 //! What every database must do, written once: each test runs for every database that is named below. What only the files
 //! of an embedded database can show is in `file`, `crash` and `full` (a full disk), what only a server and its nodes can show in `nodes`,
-//! `standby` (failover), `silent` (no answers), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
+//! `terms` (what a server is like), `standby` (failover), `silent` (no answers), `conflict` (deadlocks) and `way` (TLS, a pooler), and how one becomes the other in `moving`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::duplicate_mod, reason = "every test is there once for each database")]
@@ -16,6 +16,7 @@ mod moving;
 mod nodes;
 mod silent;
 mod standby;
+mod terms;
 mod trigram;
 mod way;
 

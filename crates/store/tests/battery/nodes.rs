@@ -11,7 +11,7 @@ use crate::{
     ledger::{node_on, under_load, unit, until, until_asleep},
 };
 use domain::{
-    base::{Timestamp, TokenId},
+    base::{Timestamp, TokenId, UserId},
     code::Digest,
     user::Command,
 };
@@ -263,18 +263,41 @@ async fn a_server_that_crashes_under_load_loses_nothing_and_is_found_again() {
     server.end();
 }
 
-/// Wherever in a commit its connection breaks, the command is done once, and its caller is told the truth.
+/// As [`unit`], with a guard.
+async fn guarded_unit(store: &Store, id: &UserId, name: &str) -> Result<(), Failure> {
+    let instance = instance();
+    let unit = store.change("test.guarded", &instance, id, NOW, |work| {
+        Box::pin(async move {
+            let mut user = work.load::<domain::user::User>(id).await?;
+            work.decide(&mut user, create())?;
+            work.guard(meta_row(name));
+            Ok(())
+        })
+    });
+    unit.await
+}
+
+/// Wherever in a commit its connection breaks, the command is done once, and its caller is told the truth; also when the committer
+/// rested for so long that it was forgotten.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_cut_anywhere_in_a_commit_neither_loses_nor_doubles_it() {
     let database = postgres_server::database();
     let between = Between::start(database.server().directory());
     let store = node_on(&between.url(&database)).await.unwrap();
     let mut units = 0;
-    for side in [&between.from_server, &between.to_server] {
+    let sides = [&between.from_server, &between.to_server];
+    for (side, is_forgotten) in sides.into_iter().flat_map(|side| [(side, false), (side, true)]) {
         for bytes in (0..1500).step_by(43) {
             let (id, name) = (user(units), format!("unit-{units}"));
+            if is_forgotten {
+                database.sql("DELETE FROM committer");
+            }
             side.store(bytes, SeqCst);
-            let unit = unit(&store, &id, &name).await;
+            let unit = if units % 2 == 0 {
+                unit(&store, &id, &name).await
+            } else {
+                guarded_unit(&store, &id, &name).await
+            };
             side.store(-1, SeqCst);
             until("the store is well again", || store.obstacle().is_none()).await;
             let there = load(&store, &id).await.0.seq == 1;
@@ -314,27 +337,4 @@ async fn what_was_planned_for_empty_tables_does_not_go_through_them_once_they_ha
     drop(store);
     let read = read_in_passing(&database).await;
     assert!(read < 3000, "{read} rows were read in passing");
-}
-
-#[tokio::test]
-async fn a_schema_of_ones_own_holds_everything() {
-    let database = postgres_server::database();
-    database.sql("CREATE SCHEMA house");
-    let url = format!("{}&options=-c%20search_path%3Dhouse", database.url());
-    let store = node_on(&url).await.unwrap();
-    let ids = users(&store, 2).await;
-    decide(&store, &ids[0], set_phone("+41791234567", 1))
-        .await
-        .unwrap();
-    assert!(history(&store, &ids[0]).await.len() > 1);
-    store.close();
-    let tables = |schema: &str| {
-        let sql = format!("SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}'");
-        String::from_utf8(database.sql(&sql))
-            .unwrap()
-            .trim()
-            .parse::<u32>()
-            .unwrap()
-    };
-    assert_eq!((tables("public"), tables("house") > 20), (0, true));
 }

@@ -77,9 +77,10 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Behind a pooler, where the connection is not ours.
 const BEGIN_POOLED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL lock_timeout = '5s'";
-/// Division by zero for a committer that was ended: its batch is not to be committed any more.
-const MARK: &str =
-    "UPDATE committer SET batch = $1 + CAST(0 / (batch + 1) AS BIGINT), at = now() WHERE id = $2";
+/// Division by zero for a committer that was ended: its batch is not to be committed any more. The row of one that rested for long
+/// may have been forgotten.
+const MARK: &str = "INSERT INTO committer (batch, id) VALUES ($1, $2)
+    ON CONFLICT (id) DO UPDATE SET batch = excluded.batch + CAST(0 / (committer.batch + 1) AS BIGINT), at = now()";
 
 /// Commits a batch. `sent` gets the outcomes as soon as the server may be told to commit.
 pub(super) async fn commit(

@@ -68,11 +68,14 @@ impl Shared {
             .ok_or(Error::Closed)
     }
 
+    /// Where the server has no connection left for us, one of those that are there has to do.
     async fn ask(&self, health: &Health, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<ServerRow>> {
-        let seat = self.seat()?;
-        seat.under_way.fetch_add(1, Relaxed);
-        let _until_answered = UnderWay(&seat.under_way);
-        seat.ask(health, sql, params).await
+        let asked = self.seat()?.ask(health, sql, params).await;
+        let other = || self.0.iter().find(|seat| seat.kept().is_some());
+        match (asked, other()) {
+            (Err(Error::Overloaded), Some(other)) => other.ask(health, sql, params).await,
+            (asked, _) => asked,
+        }
     }
 
     /// No connection is made any more, and each ends with the last question that is under way on it.
@@ -111,6 +114,8 @@ impl Seat {
     }
 
     async fn ask(&self, health: &Health, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<ServerRow>> {
+        self.under_way.fetch_add(1, Relaxed);
+        let _until_answered = UnderWay(&self.under_way);
         let link = health.awaits(self.link()).await?;
         let asked = async {
             let statement = link.ready(sql).await?;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -314,7 +314,7 @@ impl Desk {
             self.opening.spawn(async move {
                 tokio::select! {
                     () = health.is_lost() => Err(Error::Unavailable),
-                    opened = async { introduce(source.connect().await?).await } => opened,
+                    opened = async { introduce(let_in(&source).await?).await } => opened,
                 }
             });
         }
@@ -425,9 +425,13 @@ async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
     let doing = || failed("looking for a commit");
     let link = source.connect().await?;
     link.command(LOOK_AT).await.map_err(doing())?;
-    // Waits for the end of the transaction, should it still be under way.
-    let sql = "SELECT batch FROM committer WHERE id = $1 FOR UPDATE";
     let params = [Param::from(committer)];
+    // Both wait for the end of the transaction, should it still be under way. There may be no row yet: then it is ended by this one.
+    let end_unless_there = "INSERT INTO committer (id, batch) VALUES ($1, -1) ON CONFLICT (id) DO NOTHING";
+    link.tell(&Ready::Text(end_unless_there), &bound(&params))
+        .await
+        .map_err(doing())?;
+    let sql = "SELECT batch FROM committer WHERE id = $1 FOR UPDATE";
     let rows = link.rows(&Ready::Text(sql), &bound(&params)).await?;
     let last = rows
         .first()
@@ -442,6 +446,17 @@ async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
         .map_err(doing())?;
     link.command("COMMIT").await.map_err(doing())?;
     Ok(false)
+}
+
+/// A connection as soon as the server has one left for us; it may not, for as long as there is patience.
+async fn let_in(source: &Source) -> Result<Link> {
+    let begun = Instant::now();
+    loop {
+        match source.connect().await {
+            Err(Error::Overloaded) if begun.elapsed() < source.patience => sleep(AGAIN).await,
+            connected => return connected,
+        }
+    }
 }
 
 /// Gives a new connection a name of its own, and forgets those that are long gone.

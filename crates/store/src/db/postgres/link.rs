@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::time::Instant;
 use tokio_postgres::{
     CancelToken, Client, Config, Row, RowStream, Statement,
     config::{Host, TargetSessionAttrs},
@@ -68,9 +69,30 @@ impl PostgresOptions {
     }
 }
 
+/// What is wrong with a URL, without any part of it but the name of an option.
+fn unreadable(error: &tokio_postgres::Error) -> Unreadable {
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let about_option = ["invalid value for option", "unknown option"];
+    if !about_option.iter().any(|start| cause.starts_with(start)) {
+        return Unreadable(format!("no such form of a database URL; {FORM}"));
+    }
+    let way_out = if cause.contains("ssl") {
+        "write sslmode=require, which verifies the server and its name, and name the certificate authority in database.ca_file"
+    } else {
+        FORM
+    };
+    Unreadable(format!("no such form of a database URL, {cause}; {way_out}"))
+}
+
+const FORM: &str = "write postgres://user:password@host:5432/database";
+
 /// Where connections come from.
 pub(super) struct Source {
     config: Config,
+    /// When it was last said in the log that the server lets nobody in.
+    told: Mutex<Option<Instant>>,
     tls: MakeRustlsConnect,
     pooled: bool,
     /// How long a server may take to let us in, or to answer when it is asked whether it is there.
@@ -89,11 +111,7 @@ impl Source {
     }
 
     fn read(options: &PostgresOptions) -> Result<Self, Unreadable> {
-        let mut config: Config = options.url.parse().map_err(|_| {
-            Unreadable(
-                "no such form of a database URL; write postgres://user:password@host:5432/database".into(),
-            )
-        })?;
+        let mut config: Config = options.url.parse().map_err(|e| unreadable(&e))?;
         config
             .connect_timeout(options.patience)
             .tcp_user_timeout(Duration::from_secs(10))
@@ -106,20 +124,21 @@ impl Source {
         }
         Ok(Self {
             config,
+            told: Mutex::default(),
             tls: MakeRustlsConnect::new(tls(&options.tls)?),
             pooled: options.pooled,
             patience: options.patience,
         })
     }
 
-    /// A new connection. A server that is not there is [`Error::Unavailable`]; one that refuses us for good is
-    /// [`Error::Unusable`].
+    /// A new connection. A server that is not there is [`Error::Unavailable`]; one that has no connection left for us is
+    /// [`Error::Overloaded`], one that refuses us for good [`Error::Unusable`].
     pub(super) async fn connect(&self) -> Result<Link> {
         let connecting = tokio::time::timeout(self.patience, self.config.connect(self.tls.clone()));
         let (client, connection) = connecting
             .await
             .map_err(|_| Error::Unavailable)?
-            .map_err(refused)?;
+            .map_err(|error| self.refused(error))?;
         // It ends with its client. What broke it, whoever uses the client hears.
         tokio::spawn(async move { drop(connection.await) });
         let link = Link {
@@ -195,26 +214,49 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unreadable>
         .map_err(unreadable)
 }
 
-/// What a failed attempt to connect means.
-fn refused(error: tokio_postgres::Error) -> Error {
-    let for_good = error.code().is_some_and(|code| {
-        // Wrong password, no such role, no such database, no right to it.
-        matches!(code.code().get(..2), Some("28" | "3D" | "42"))
-    });
-    if for_good {
-        return Error::Unusable(format!("the database refuses us: {}", Cause::from(error)));
+impl Source {
+    /// What a failed attempt to connect means.
+    fn refused(&self, error: tokio_postgres::Error) -> Error {
+        let class = error
+            .code()
+            .and_then(|code| code.code().get(..2))
+            .unwrap_or_default();
+        // Wrong password, no such role, no such database, no right to it, a setting that somebody between us does not pass on.
+        if matches!(class, "28" | "3D" | "42") || error.code() == Some(&SqlState::PROTOCOL_VIOLATION) {
+            return Error::Unusable(format!("the database refuses us: {}", Cause::from(error)));
+        }
+        if error.to_string().contains("TLS") {
+            return Error::Unusable(
+                "no TLS connection to the database: give its certificate authority (database.ca_file), or write sslmode=disable \
+                 into the URL where the network is trusted"
+                    .into(),
+            );
+        }
+        let is_full = class == "53";
+        self.tell(&error);
+        if is_full {
+            Error::Overloaded
+        } else {
+            Error::Unavailable
+        }
     }
-    let tls = error.to_string().contains("TLS");
-    if tls {
-        return Error::Unusable(
-            "no TLS connection to the database: give its certificate authority (database.ca_file), or write sslmode=disable \
-             into the URL where the network is trusted"
-                .into(),
-        );
+
+    /// Says why nobody is let in, once in a while. What is said while connecting holds no value of a row.
+    fn tell(&self, error: &tokio_postgres::Error) {
+        let mut told = self.told.lock();
+        if told.is_some_and(|told| told.elapsed() < SAY_AGAIN) {
+            return;
+        }
+        *told = Some(Instant::now());
+        let cause = std::error::Error::source(error)
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::warn!(%error, cause, "the database does not let us in");
     }
-    tracing::debug!(cause = %Cause::from(error), "the database does not let us in");
-    Error::Unavailable
 }
+
+/// How often it is said that nobody is let in.
+const SAY_AGAIN: Duration = Duration::from_mins(1);
 
 /// Names what was being done when the server or the connection failed.
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Error {

@@ -41,6 +41,11 @@ pub(super) fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
+/// What a running node asks: the oldest version of the schema that can work beside the one that is there, and the time in microseconds.
+pub(super) const BEARABLE_TO: &str =
+    "SELECT bearable_to, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)
+    FROM merlon_schema WHERE id = 1";
+
 /// The version of a database; nothing where nothing was laid.
 pub(super) async fn made_by(link: &Link) -> Result<Option<i64>> {
     Ok(version(link, VERSION).await?.map(|(version, _)| version))
@@ -50,10 +55,37 @@ pub(super) async fn made_by(link: &Link) -> Result<Option<i64>> {
 /// untouched, and so is one that is being filled from another.
 pub(super) async fn migrate(source: &Source) -> Result<()> {
     let link = source.connect().await?;
+    fit(&link).await?;
     if is_unfinished(&link).await? {
         return Err(Error::Unusable(meta::NOT_ALL_THERE.into()));
     }
     lay_out(&link).await
+}
+
+/// The oldest server that has everything.
+const OLDEST: i64 = 130_000;
+const SERVER: &str =
+    "SELECT current_setting('server_encoding'), CAST(current_setting('server_version_num') AS BIGINT)";
+
+/// Refuses a server that is too old, and a database whose encoding lacks characters that people have in their names.
+async fn fit(link: &Link) -> Result<()> {
+    let rows = link.rows(&Ready::Text(SERVER), &[]).await?;
+    let Some(row) = rows.first().map(PostgresRow::new) else {
+        return Err(Error::Unavailable);
+    };
+    let encoding = row.opt_text(0)?.unwrap_or_default();
+    if !encoding.eq_ignore_ascii_case("UTF8") {
+        return Err(Error::Unusable(format!(
+            "the database has the encoding {encoding}; make one with UTF8 (CREATE DATABASE .. ENCODING 'UTF8' TEMPLATE template0)"
+        )));
+    }
+    match row.opt_int(1)? {
+        Some(version) if version < OLDEST => Err(Error::Unusable(format!(
+            "the database server is version {}; 13 or newer is needed",
+            version / 10_000
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Whether it is being filled from another database.
@@ -138,21 +170,36 @@ async fn lay(link: &Link) -> Result<()> {
 /// Indexes parts of texts where the server can and lets us; without them such searches compare row by row.
 async fn index_parts(link: &Link) -> Result<()> {
     let doing = || failed("indexing parts of texts");
-    let made = link
-        .command(
-            "SAVEPOINT parts;
-             CREATE EXTENSION IF NOT EXISTS pg_trgm;
-             CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key gin_trgm_ops);
-             CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone gin_trgm_ops);
-             CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical gin_trgm_ops);",
-        )
-        .await;
-    if let Err(error) = made {
-        let error = doing()(error);
+    link.command("SAVEPOINT parts").await.map_err(doing())?;
+    if let Err(error) = make_parts(link).await {
         tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm cannot be used");
         link.command("ROLLBACK TO SAVEPOINT parts")
             .await
             .map_err(doing())?;
     }
     link.command("RELEASE SAVEPOINT parts").await.map_err(doing())
+}
+
+/// The extension may be there already, in another schema than ours.
+const PARTS_ARE_IN: &str = "SELECT CAST(quote_ident(n.nspname) AS TEXT) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+    WHERE e.extname = 'pg_trgm'";
+
+async fn make_parts(link: &Link) -> Result<()> {
+    let doing = || failed("indexing parts of texts");
+    link.command("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        .await
+        .map_err(doing())?;
+    let rows = link.rows(&Ready::Text(PARTS_ARE_IN), &[]).await?;
+    let schema = rows
+        .first()
+        .map(|row| PostgresRow::new(row).opt_text(0))
+        .transpose()?
+        .flatten();
+    let schema = schema.ok_or(Error::Unavailable)?;
+    let indexes = format!(
+        "CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key {schema}.gin_trgm_ops);
+         CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone {schema}.gin_trgm_ops);
+         CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical {schema}.gin_trgm_ops);"
+    );
+    link.command(&indexes).await.map_err(doing())
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{Object, Pool, PoolError, Timeouts};
+use tokio::time::{Instant, sleep};
 use tokio_postgres::{Row as ServerRow, types::Type};
 
 use super::{
@@ -18,6 +19,8 @@ use crate::{
 
 /// How long somebody waits for a connection that others have.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long it is until it is looked for one again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// All queries of a view see one state: that of its first.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -40,13 +43,24 @@ impl Readers {
         Ok(Self(pool))
     }
 
+    /// One that is free, or a new one. Where the server has none left for us, one that others give back has to do.
     async fn take(&self) -> Result<Object<Links>> {
-        self.0.get().await.map_err(|error| match error {
-            PoolError::Timeout(_) => Error::Overloaded,
-            PoolError::Closed => Error::Closed,
-            PoolError::Backend(error) => error,
-            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Unavailable,
-        })
+        let begun = Instant::now();
+        loop {
+            match self.0.get().await {
+                Err(PoolError::Backend(Error::Overloaded)) if begun.elapsed() < WAIT => {
+                    sleep(LOOK_AGAIN).await;
+                }
+                taken => {
+                    return taken.map_err(|error| match error {
+                        PoolError::Timeout(_) => Error::Overloaded,
+                        PoolError::Closed => Error::Closed,
+                        PoolError::Backend(error) => error,
+                        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Unavailable,
+                    });
+                }
+            }
+        }
     }
 
     pub(super) fn close(&self) {
