@@ -369,6 +369,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Missing => ("MERLON-w1Hz8DkQ", Text::FieldMissing),
         Invalid::Id => (id::not_an_id(op), Text::IdInvalid),
         Invalid::Feature => ("MERLON-B5wX8rTc", Text::FeatureUnknown),
+        Invalid::Cursor => ("MERLON-w4Gk7TzE", Text::InboxCursorInvalid),
         Invalid::Limit => ("QUERY-4M0fs", Text::LimitExceeded),
         Invalid::SchemaType(_) => (id::schema_type(op), Text::SchemaTypeInvalid),
         Invalid::Authenticator => (id::schema_authenticator(op), Text::SchemaAuthenticatorInvalid),

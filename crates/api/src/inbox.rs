@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use app::{
-    Ctx,
+    Ctx, Error,
+    error::Invalid,
     inbox::{self, InboxMessage, InboxQuery},
 };
 use proto::{
@@ -49,18 +50,20 @@ impl InboxService<Call> for Inbox {
             } else {
                 req.page_size.min(MAX_PAGE)
             };
+            let (token, follows) = (id("page_token", &req.page_token)?, id("after_id", &req.after_id)?);
             let query = InboxQuery {
-                before: req.page_token,
-                most: page.into(),
+                before: token.filter(|_| follows.is_none()),
+                after: follows.and(token).or(follows),
+                oldest_first: follows.is_some(),
+                // One more tells whether there is another page.
+                most: i64::from(page) + 1,
                 ..to(req.recipient)
             };
-            let messages = inbox::list(&self.ctx, caller, &query).await?;
-            let full = messages.len() >= page as usize;
-            let next = messages
-                .last()
-                .filter(|_| full)
-                .map(|m| m.id.clone())
-                .unwrap_or_default();
+            let mut messages = inbox::list(&self.ctx, caller, &query).await?;
+            let more = messages.len() > page as usize;
+            messages.truncate(page as usize);
+            let last = messages.last().filter(|_| more);
+            let next = last.map(|message| message.id.to_string()).unwrap_or_default();
             Ok(wire::ListMessagesResponse {
                 messages: messages.into_iter().map(message).collect(),
                 next_page_token: next,
@@ -82,8 +85,7 @@ impl InboxService<Call> for Inbox {
                 .unwrap_or(DEFAULT_WAIT);
             let deadline = Instant::now() + asked.min(MAX_WAIT);
             let query = InboxQuery {
-                after: req.after_id,
-                most: i64::from(MAX_PAGE),
+                after: id("after_id", &req.after_id)?,
                 ..to(req.recipient)
             };
             let found = inbox::wait(&self.ctx, caller, &query, deadline).await?;
@@ -100,7 +102,11 @@ impl InboxService<Call> for Inbox {
         req: wire::DeleteMessageRequest,
     ) -> Result<wire::DeleteMessageResponse, Status> {
         let caller = call.caller()?;
-        answer(&call, Op::Inbox, inbox::delete(&self.ctx, caller, &req.id)).await?;
+        answer(&call, Op::Inbox, async {
+            // What is no id of ours names no message.
+            inbox::delete(&self.ctx, caller, req.id.parse().unwrap_or_default()).await
+        })
+        .await?;
         Ok(wire::DeleteMessageResponse {})
     }
 }
@@ -112,6 +118,16 @@ fn to(recipient: String) -> InboxQuery {
     }
 }
 
+/// An id that a caller holds, if there is one.
+fn id(field: &'static str, text: &str) -> app::Result<Option<i64>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let id = text.parse().ok().filter(|_| digits);
+    id.map(Some).ok_or(Error::invalid(field, Invalid::Cursor))
+}
+
 fn message(message: InboxMessage) -> wire::Message {
     let channel = match message.channel.as_str() {
         "sms" => wire::Channel::Sms,
@@ -119,7 +135,7 @@ fn message(message: InboxMessage) -> wire::Message {
         _ => wire::Channel::Unspecified,
     };
     wire::Message {
-        id: message.id,
+        id: message.id.to_string(),
         recipient: message.recipient,
         channel: channel.into(),
         kind: message.kind,

@@ -98,6 +98,9 @@ pub enum Invalid {
     /// A feature that nothing is switched by.
     #[error("there is nothing to switch")]
     Feature,
+    /// A place in the inbox that is no id of a message.
+    #[error("it is no place in the inbox")]
+    Cursor,
     /// A search that asks for more rows than are given at once.
     #[error("more rows than are given at once")]
     Limit,

@@ -8,13 +8,13 @@ use domain::{
     user::{Destination, EmailAddress, PhoneNumber},
 };
 use serde::{Deserialize, Serialize};
-use store::inbox::{self, Captured};
+use store::inbox::{self, Capture, Captured, Range};
 use tokio::time::Instant;
 
 use crate::{
     access::Caller,
     ctx::Ctx,
-    error::{Error, Result},
+    error::{Error, Result, StoreError},
     sealed,
 };
 
@@ -24,9 +24,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A message as the inbox shows it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxMessage {
-    /// Its id; later messages have greater ones.
+    /// Its id; messages that are captured later have greater ones.
     #[serde(skip)]
-    pub id: String,
+    pub id: i64,
     /// Number or address.
     pub recipient: String,
     /// `sms` or `email`.
@@ -56,9 +56,11 @@ pub struct InboxQuery {
     /// Only those to this number or address.
     pub recipient: Option<String>,
     /// Only those older than this id.
-    pub before: String,
+    pub before: Option<i64>,
     /// Only those newer than this id.
-    pub after: String,
+    pub after: Option<i64>,
+    /// Oldest first, for whoever follows; otherwise newest first.
+    pub oldest_first: bool,
     /// At most so many, 1 to 1000.
     pub most: i64,
 }
@@ -70,68 +72,65 @@ impl fmt::Debug for InboxQuery {
     }
 }
 
-/// Captures a message about `user` for `recipient` instead of sending it; `message.id` makes repeating harmless, and
-/// the message goes with the user.
+/// Captures a message about `user` for `recipient` instead of sending it. It gets its id and its time within the commit; its id in the
+/// outbox makes repeating harmless. It goes with the user.
 pub async fn capture(
     ctx: &Ctx,
     instance: &InstanceId,
-    user: &UserId,
-    recipient: &Destination,
+    (user, recipient): (&UserId, &Destination),
+    outbox_id: &str,
     message: &InboxMessage,
 ) -> Result<()> {
+    let number: i64 = outbox_id.parse().map_err(|_| StoreError::Corrupt {
+        place: "outbox.id",
+        reason: "it is no number".into(),
+    })?;
     let plain = sealed::json(message, "inbox_message.sealed")?;
-    let captured = Captured {
-        id: format!("{:0>20}", message.id),
+    let captured = Capture {
+        outbox_id: number,
         recipient: ctx.keys.destination(instance, &recipient.canonical()).0.to_vec(),
-        sealed: ctx.keys.seal(&*ctx.entropy, &place(&message.id), &plain),
-        created: message.created,
+        sealed: ctx.keys.seal(&*ctx.entropy, &place(number), &plain),
+        at: message.created,
     };
     ctx.store.capture(instance, user, &captured).await?;
     ctx.inbox_bell.notify_waiters();
     Ok(())
 }
 
-fn place(id: &str) -> String {
-    format!("inbox/{}", id.trim_start_matches('0'))
+fn place(outbox_id: i64) -> String {
+    format!("inbox/{outbox_id}")
 }
 
-/// Messages, newest first. Needs `iam.read` in the whole instance.
+/// Messages in the order that is asked for. Needs `iam.read` in the whole instance.
 pub async fn list(ctx: &Ctx, caller: &Caller, query: &InboxQuery) -> Result<Vec<InboxMessage>> {
     may_read(caller)?;
     list_unchecked(ctx, &caller.instance, query).await
 }
 
-/// Messages, newest first, for a page that is open to everybody by configuration.
+/// Messages in the order that is asked for, for a page that is open to everybody by configuration.
 pub async fn list_unchecked(
     ctx: &Ctx,
     instance: &InstanceId,
     query: &InboxQuery,
 ) -> Result<Vec<InboxMessage>> {
+    let rows = rows(ctx, instance, query).await?;
+    Ok(rows.iter().filter_map(|row| open(ctx, row)).collect())
+}
+
+async fn rows(ctx: &Ctx, instance: &InstanceId, query: &InboxQuery) -> Result<Vec<Captured>> {
     let recipient = query
         .recipient
         .as_deref()
         .map(|r| ctx.keys.destination(instance, &canonical(ctx, r)).0);
-    let most = query.most.clamp(1, inbox::KEPT);
-    let (before, after) = (padded(&query.before), padded(&query.after));
+    let range = Range {
+        recipient: recipient.as_ref().map(|r| &r[..]),
+        before: query.before.unwrap_or(i64::MAX),
+        after: query.after.unwrap_or_default(),
+        oldest_first: query.oldest_first,
+        most: query.most.clamp(1, inbox::KEPT),
+    };
     let mut snapshot = ctx.store.snapshot().await?;
-    let range = (before.as_str(), after.as_str());
-    let rows = inbox::list(
-        &mut snapshot,
-        instance,
-        recipient.as_ref().map(|r| &r[..]),
-        range,
-        most,
-    )
-    .await?;
-    Ok(rows.iter().filter_map(|row| open(ctx, row)).collect())
-}
-
-fn padded(id: &str) -> String {
-    if id.is_empty() {
-        String::new()
-    } else {
-        format!("{id:0>20}")
-    }
+    Ok(inbox::list(&mut snapshot, instance, range).await?)
 }
 
 /// A number or address in the one form that messages are found by; anything else finds nothing.
@@ -146,11 +145,10 @@ fn canonical(ctx: &Ctx, recipient: &str) -> String {
 }
 
 fn open(ctx: &Ctx, row: &Captured) -> Option<InboxMessage> {
-    let id = row.id.trim_start_matches('0');
-    let plain = ctx.keys.open(&place(id), &row.sealed)?;
+    let plain = ctx.keys.open(&place(row.outbox_id), &row.sealed)?;
     let message: InboxMessage = serde_json::from_slice(&plain).ok()?;
     Some(InboxMessage {
-        id: id.to_owned(),
+        id: row.id,
         created: row.created,
         ..message
     })
@@ -165,7 +163,8 @@ pub async fn wait(
     deadline: Instant,
 ) -> Result<Option<InboxMessage>> {
     may_read(caller)?;
-    let all_new = InboxQuery {
+    let next = InboxQuery {
+        oldest_first: query.after.is_some(),
         most: inbox::KEPT,
         ..query.clone()
     };
@@ -174,14 +173,9 @@ pub async fn wait(
         tokio::pin!(bell);
         bell.as_mut().enable();
         let last_look = Instant::now() >= deadline;
-        let mut newest_first = list_unchecked(ctx, &caller.instance, &all_new).await?.into_iter();
-        let next = if query.after.is_empty() {
-            newest_first.next()
-        } else {
-            newest_first.last()
-        };
-        if next.is_some() {
-            return Ok(next);
+        let found = rows(ctx, &caller.instance, &next).await?;
+        if let Some(message) = found.iter().find_map(|row| open(ctx, row)) {
+            return Ok(Some(message));
         }
         if last_look {
             return Ok(None);
@@ -197,12 +191,12 @@ pub async fn or_look_again(bell: impl Future<Output = ()>, deadline: Instant) {
 }
 
 /// Removes a message. Needs `iam.write` in the whole instance.
-pub async fn delete(ctx: &Ctx, caller: &Caller, id: &str) -> Result<()> {
+pub async fn delete(ctx: &Ctx, caller: &Caller, id: i64) -> Result<()> {
     may_read(caller)?;
     if !caller.holds_instance_wide(Permission::IamWrite) {
         return Err(Error::Denied(Permission::IamWrite));
     }
-    if ctx.store.discard(&caller.instance, &padded(id)).await? {
+    if ctx.store.discard(&caller.instance, id).await? {
         Ok(())
     } else {
         Err(Error::NotFound)

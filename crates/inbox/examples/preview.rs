@@ -78,7 +78,7 @@ async fn receive(test: &TestCtx, (channel, to, subject, code, body): &Sample) {
     test.advance(Span::seconds(95));
     let sms = *channel == Channel::Sms;
     let message = InboxMessage {
-        id: test.new_id(),
+        id: 0,
         recipient: (*to).to_owned(),
         channel: if sms { "sms" } else { "email" }.to_owned(),
         kind: if sms { "verify_phone" } else { "verify_email" }.to_owned(),
@@ -89,7 +89,8 @@ async fn receive(test: &TestCtx, (channel, to, subject, code, body): &Sample) {
     };
     let to = Destination::from_trusted(*channel, to);
     let about = UserId::from_trusted("1");
-    capture(&test.ctx, &test.foundation.instance, &about, &to, &message)
+    let instance = &test.foundation.instance;
+    capture(&test.ctx, instance, (&about, &to), &test.new_id(), &message)
         .await
         .unwrap();
 }

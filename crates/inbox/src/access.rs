@@ -33,7 +33,7 @@ pub(crate) enum Viewer {
 }
 
 impl Viewer {
-    /// Messages, newest first.
+    /// Messages in the order that is asked for.
     pub(crate) async fn messages(&self, ctx: &Ctx, query: &InboxQuery) -> app::Result<Vec<InboxMessage>> {
         match self {
             Self::Anyone(instance) => inbox::list_unchecked(ctx, instance, query).await,

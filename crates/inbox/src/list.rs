@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A message as it is shown.
 pub(crate) struct Shown {
-    pub id: String,
+    pub id: i64,
     pub recipient: String,
     pub channel: &'static str,
     pub channel_name: &'static str,
@@ -51,7 +51,8 @@ pub(crate) struct After {
     after: String,
 }
 
-/// Messages after the newest one that is shown: at once if there are any, else as soon as one is captured, or 204.
+/// The next messages after the newest one that is shown: at once if there are any, else as soon as one is captured, or 204. If
+/// there are more than fit, whoever asks again after the newest of these gets the rest.
 pub(crate) async fn news(
     State(inbox): State<Arc<Inbox>>,
     headers: HeaderMap,
@@ -59,8 +60,9 @@ pub(crate) async fn news(
 ) -> Result<Response, Problem> {
     let query = InboxQuery {
         recipient: filter(&asked.recipient),
-        after: asked.after,
-        before: String::new(),
+        after: asked.after.parse().ok(),
+        before: None,
+        oldest_first: true,
         most: PAGE,
     };
     let deadline = Instant::now() + PATIENCE;
@@ -73,7 +75,8 @@ pub(crate) async fn news(
         let Some(viewer) = inbox.viewer(&headers).await? else {
             return Ok(StatusCode::UNAUTHORIZED.into_response());
         };
-        let messages = shown(&inbox, &viewer, &query).await?;
+        let mut messages = shown(&inbox, &viewer, &query).await?;
+        messages.reverse();
         if !messages.is_empty() {
             return Ok(html(&News { messages })?.into_response());
         }

@@ -36,7 +36,7 @@ struct InboxPage {
     /// The page begins with the newest message.
     newest: bool,
     /// The id that the next page ends before, if there may be one.
-    older: Option<String>,
+    older: Option<i64>,
     /// Reloads by itself, for browsers without JavaScript.
     refresh: bool,
     /// Somebody is signed in, and can sign out.
@@ -46,9 +46,9 @@ struct InboxPage {
 }
 
 impl InboxPage {
-    /// The id of the newest message that is shown.
-    fn newest_id(&self) -> &str {
-        self.messages.first().map_or("", |message| &message.id)
+    /// The id of the newest message that is shown; less than any where none is.
+    fn newest_id(&self) -> i64 {
+        self.messages.first().map_or(0, |message| message.id)
     }
 
     fn filtered(&self) -> bool {
@@ -68,8 +68,9 @@ pub(crate) async fn show(
     let recipient = filter(&asked.recipient);
     let query = InboxQuery {
         recipient: recipient.clone(),
-        before: asked.before.clone(),
-        after: String::new(),
+        before: asked.before.parse().ok(),
+        after: None,
+        oldest_first: false,
         most: PAGE,
     };
     let messages = shown(&inbox, &viewer, &query).await?;
@@ -77,7 +78,7 @@ pub(crate) async fn show(
     let page = InboxPage {
         recipient: recipient.unwrap_or_default(),
         newest: asked.before.is_empty(),
-        older: messages.last().filter(|_| full).map(|last| last.id.clone()),
+        older: messages.last().filter(|_| full).map(|last| last.id),
         refresh: !asked.refresh.is_empty(),
         signed_in: inbox.access == InboxAccess::Admin,
         server: server(&headers, inbox.https),

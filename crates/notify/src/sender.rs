@@ -116,7 +116,7 @@ impl Sender {
 
 async fn capture(ctx: &Ctx, due: &Due, message: &Message, rendered: &Rendered) -> Result<(), Failure> {
     let captured = InboxMessage {
-        id: due.id().to_owned(),
+        id: 0,
         recipient: message.destination.as_str().to_owned(),
         channel: channel_name(message.destination.channel()).to_owned(),
         kind: message.kind.name().to_owned(),
@@ -128,8 +128,8 @@ async fn capture(ctx: &Ctx, due: &Due, message: &Message, rendered: &Rendered) -
     inbox::capture(
         ctx,
         due.instance(),
-        &message.user,
-        &message.destination,
+        (&message.user, &message.destination),
+        due.id(),
         &captured,
     )
     .await

@@ -164,6 +164,7 @@ errors-idp-nameless = Der Identitätsanbieter sagte nicht, wer es ist. Prüfen S
 errors-notification-channels-no-sms = Es kann keine SMS gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-channels-no-email = Es kann keine E-Mail gesendet werden: Kein Anbieter ist eingerichtet. Lassen Sie sich den Code in der Antwort geben, oder richten Sie einen Anbieter ein.
 errors-notification-send-limit = Es wurden zu viele Nachrichten gesendet. Versuchen Sie es in { wait } wieder; ein früher gesendeter Code gilt vielleicht noch.
+errors-inbox-cursor-invalid = { $field } bezeichnet keine Stelle im Posteingang. Senden Sie die Id einer Nachricht oder das Token der vorigen Seite so, wie sie geantwortet wurden.
 errors-inbox-message-not-found = Diese Nachricht gibt es im Posteingang nicht. Vielleicht wurde sie entfernt.
 
 errors-membership-not-found = Sie haben nirgends eine Rolle. Bitten Sie eine Administratorin oder einen Administrator um eine.

@@ -164,6 +164,7 @@ errors-idp-nameless = The identity provider did not say who it is. Check the att
 errors-notification-channels-no-sms = No SMS can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-channels-no-email = No e-mail can be sent: no provider is configured. Ask for the code in the answer, or configure a provider.
 errors-notification-send-limit = Too many messages were sent. Try again in { wait }; a code sent before may still be valid.
+errors-inbox-cursor-invalid = { $field } names no place in the inbox. Send the id of a message or the token of the page before, as they were answered.
 errors-inbox-message-not-found = There is no such message in the inbox. It may have been removed.
 
 errors-membership-not-found = You have no role anywhere. Ask an administrator for one.

@@ -123,6 +123,7 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::UrlTemplateHost,
         Invalid::Missing,
         Invalid::Id,
+        Invalid::Cursor,
         Invalid::Limit,
         Invalid::SchemaType(TypeName::parse("").expect_err("no type")),
         Invalid::Authenticator,
@@ -542,6 +543,7 @@ fn wrong_input_names_its_field() {
         (Op::SetContactPhone, Invalid::Id, "COMMAND-DkQ9aurv5u"),
         (Op::AddOtpSms, Invalid::Id, "COMMAND-QSF2s"),
         (Op::ListTokens, Invalid::Limit, "QUERY-4M0fs"),
+        (Op::Inbox, Invalid::Cursor, "MERLON-w4Gk7TzE"),
     ];
     for (op, reason, id) in expected {
         assert_eq!(

@@ -112,6 +112,7 @@ texts! {
     UrlTemplateHost "errors-user-invalid-url-template-host",
     FieldMissing "errors-field-missing",
     IdInvalid "errors-id-invalid",
+    InboxCursorInvalid "errors-inbox-cursor-invalid",
     LimitExceeded "errors-query-limit-exceeded",
     FeatureUnknown "errors-feature-unknown",
     FeatureMissing "errors-feature-missing",

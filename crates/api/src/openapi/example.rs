@@ -104,9 +104,9 @@ fn text(field: &FieldDescriptor) -> &'static str {
         "password" | "current_password" => "correct horse battery staple",
         "web_auth_n_name" => "Blue key",
         "type" => "employee",
-        "idp_intent_token" | "page_token" => "c2VjcmV0",
+        "idp_intent_token" => "c2VjcmV0",
         "key" => "department",
-        name if name == "id" || name.ends_with("_id") => "286749137524285441",
+        name if name == "id" || name == "page_token" || name.ends_with("_id") => "286749137524285441",
         _ => "text",
     }
 }

@@ -49,7 +49,7 @@ async fn no_code_can_be_read_in_the_files() {
     for message in &sent {
         codes.push(message.code.clone());
         let captured = InboxMessage {
-            id: ctx.new_id(),
+            id: 0,
             recipient: message.destination.as_str().to_owned(),
             channel: "email".into(),
             kind: message.kind.name().into(),
@@ -61,8 +61,8 @@ async fn no_code_can_be_read_in_the_files() {
         inbox::capture(
             &ctx,
             &owner.instance,
-            &message.user,
-            &message.destination,
+            (&message.user, &message.destination),
+            &ctx.new_id(),
             &captured,
         )
         .await

@@ -15,11 +15,15 @@ use tokio::time::Instant;
 
 use crate::given::*;
 
-async fn capture(ctx: &Ctx, by: &Caller, text: &str, code: &str) -> String {
+/// Captures as a message that was put into the outbox now; answers its id.
+async fn capture(ctx: &Ctx, by: &Caller, text: &str, code: &str) -> i64 {
+    capture_of(ctx, by, &ctx.new_id(), (text, code)).await
+}
+
+async fn capture_of(ctx: &Ctx, by: &Caller, outbox_id: &str, (text, code): (&str, &str)) -> i64 {
     let destination: Destination = to(ctx, text, SEND).destination;
-    let id = ctx.new_id();
     let message = InboxMessage {
-        id: id.clone(),
+        id: 0,
         recipient: destination.as_str().to_owned(),
         channel: "sms".into(),
         kind: "verify_phone".into(),
@@ -28,16 +32,17 @@ async fn capture(ctx: &Ctx, by: &Caller, text: &str, code: &str) -> String {
         code: code.into(),
         created: ctx.now(),
     };
-    inbox::capture(ctx, &by.instance, &by.user, &destination, &message)
+    inbox::capture(ctx, &by.instance, (&by.user, &destination), outbox_id, &message)
         .await
         .unwrap();
-    id
+    let newest = inbox::list(ctx, by, &InboxQuery::default()).await.unwrap();
+    newest[0].id
 }
 
-fn asking(recipient: &str, after: &str) -> InboxQuery {
+fn asking(recipient: &str, after: Option<i64>) -> InboxQuery {
     InboxQuery {
         recipient: Some(recipient.into()),
-        after: after.into(),
+        after,
         ..InboxQuery::default()
     }
 }
@@ -53,12 +58,12 @@ async fn messages_are_found_by_any_spelling_of_their_recipient() {
     capture(&ctx, &owner, NUMBER, "111111").await;
     capture(&ctx, &owner, ADDRESS, "222222").await;
     for (spelling, code) in [("+41 79 123 45 67", "111111"), (" ADA@Example.com", "222222")] {
-        let found = inbox::list(&ctx, &owner, &asking(spelling, "")).await.unwrap();
+        let found = inbox::list(&ctx, &owner, &asking(spelling, None)).await.unwrap();
         assert_eq!(found.len(), 1, "{spelling}");
         assert_eq!(found[0].code, code);
     }
     assert!(
-        inbox::list(&ctx, &owner, &asking("nonsense", ""))
+        inbox::list(&ctx, &owner, &asking("nonsense", None))
             .await
             .unwrap()
             .is_empty()
@@ -73,8 +78,8 @@ async fn waiting_gives_the_next_message_and_not_a_later_one() {
     let second = capture(&ctx, &owner, NUMBER, "222222").await;
     capture(&ctx, &owner, NUMBER, "333333").await;
     let mut codes = Vec::new();
-    let mut after = "1".to_owned();
-    while let Some(next) = inbox::wait(&ctx, &owner, &asking(NUMBER, &after), soon())
+    let mut after = 1;
+    while let Some(next) = inbox::wait(&ctx, &owner, &asking(NUMBER, Some(after)), soon())
         .await
         .unwrap()
     {
@@ -83,7 +88,7 @@ async fn waiting_gives_the_next_message_and_not_a_later_one() {
     }
     assert_eq!(codes, ["111111", "222222", "333333"]);
     assert!(first < second);
-    let newest = inbox::wait(&ctx, &owner, &asking(NUMBER, ""), soon())
+    let newest = inbox::wait(&ctx, &owner, &asking(NUMBER, None), soon())
         .await
         .unwrap()
         .unwrap();
@@ -93,6 +98,27 @@ async fn waiting_gives_the_next_message_and_not_a_later_one() {
     );
 }
 
+#[tokio::test]
+async fn a_message_that_was_put_back_and_captured_later_is_the_next_one() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let put_back = ctx.new_id();
+    let seen = capture(&ctx, &owner, NUMBER, "222222").await;
+    for _ in 0..2 {
+        capture_of(&ctx, &owner, &put_back, (NUMBER, "111111")).await;
+    }
+    let next = inbox::wait(&ctx, &owner, &asking(NUMBER, Some(seen)), soon()).await;
+    assert_eq!(next.unwrap().unwrap().code, "111111");
+    let both = InboxQuery {
+        oldest_first: true,
+        most: 10,
+        ..InboxQuery::default()
+    };
+    let both = inbox::list(&ctx, &owner, &both).await.unwrap();
+    assert_eq!(both.len(), 2, "captured twice, shown once");
+    assert!(both[0].id == seen && both[0].id < both[1].id);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_waits_is_woken() {
     let ctx = TestCtx::new().await;
@@ -100,7 +126,7 @@ async fn whoever_waits_is_woken() {
     let waiting = {
         let (ctx, owner) = (ctx.ctx.clone(), owner.clone());
         let deadline = Instant::now() + Duration::from_secs(20);
-        tokio::spawn(async move { inbox::wait(&ctx, &owner, &asking(NUMBER, ""), deadline).await })
+        tokio::spawn(async move { inbox::wait(&ctx, &owner, &asking(NUMBER, None), deadline).await })
     };
     capture(&ctx, &owner, ADDRESS, "000000").await;
     capture(&ctx, &owner, NUMBER, "111111").await;
@@ -130,11 +156,11 @@ async fn the_inbox_is_for_whoever_runs_the_instance() {
         inbox::list(&ctx, &plain, &query).await,
         Err(Error::NoMembership)
     ));
-    let answer = inbox::delete(&ctx, &viewer, &id).await;
+    let answer = inbox::delete(&ctx, &viewer, id).await;
     assert!(matches!(answer, Err(Error::Denied(Permission::IamWrite))));
-    inbox::delete(&ctx, &owner, &id).await.unwrap();
+    inbox::delete(&ctx, &owner, id).await.unwrap();
     assert!(matches!(
-        inbox::delete(&ctx, &owner, &id).await,
+        inbox::delete(&ctx, &owner, id).await,
         Err(Error::NotFound)
     ));
     assert!(inbox::list(&ctx, &owner, &query).await.unwrap().is_empty());

@@ -145,6 +145,25 @@ async fn news_are_what_came_after_the_newest_shown() {
 }
 
 #[tokio::test]
+async fn more_news_than_fit_come_page_by_page() {
+    let world = World::open().await;
+    let mut after = world.capture("+41791234567", "shown").await.to_string();
+    for n in 0..120 {
+        world.capture("+41791234567", &format!("{n:06}")).await;
+    }
+    let mut seen = Vec::new();
+    for length in [50, 50, 20] {
+        let news = world.get(&format!("/ui/inbox/new?after={after}")).await;
+        let codes = news.texts(".code output");
+        assert_eq!(codes.len(), length);
+        seen.extend(codes.into_iter().rev());
+        after.clone_from(&news.attributes(".message", "data-id")[0]);
+    }
+    let captured: Vec<_> = (0..120).map(|n| format!("{n:06}")).collect();
+    assert_eq!(seen, captured);
+}
+
+#[tokio::test]
 async fn news_come_the_moment_they_are_captured() {
     let world = World::open().await;
     let first = world.capture("+41791234567", "111111").await;

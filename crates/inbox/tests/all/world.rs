@@ -1,7 +1,7 @@
 //! The page over a fresh instance, requests to it, and messages in it.
 
 use app::{
-    inbox::{InboxMessage, capture},
+    inbox::{InboxMessage, InboxQuery, capture, list_unchecked},
     instance::Instances,
 };
 use axum::{
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// Captures a message a second after the one before.
-    pub(crate) async fn capture(&self, to: &str, code: &str) -> String {
+    pub(crate) async fn capture(&self, to: &str, code: &str) -> i64 {
         self.test.advance(Span::seconds(1));
         let (channel, subject) = if to.contains('@') {
             ("email", "Your code")
@@ -99,7 +99,7 @@ impl World {
             Destination::from_trusted(domain::user::Channel::Email, to)
         };
         let message = InboxMessage {
-            id: self.test.new_id(),
+            id: 0,
             recipient: to.to_owned(),
             channel: channel.to_owned(),
             kind: if channel == "sms" {
@@ -115,10 +115,12 @@ impl World {
         };
         let instance = &self.test.foundation.instance;
         let about = UserId::from_trusted("1");
-        capture(&self.test.ctx, instance, &about, &destination, &message)
+        let (ctx, outbox_id) = (&self.test.ctx, self.test.new_id());
+        capture(ctx, instance, (&about, &destination), &outbox_id, &message)
             .await
             .unwrap();
-        message.id
+        let newest = list_unchecked(ctx, instance, &InboxQuery::default()).await;
+        newest.unwrap()[0].id
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

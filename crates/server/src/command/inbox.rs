@@ -13,6 +13,10 @@ use crate::output;
 
 /// Pause between two looks. One list call costs less than a millisecond.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Messages that are shown at first.
+const SHOWN: usize = 100;
+/// Messages of one look by whoever follows, who looks on at once as long as there are more.
+const LOOK: usize = 500;
 
 /// A captured message, as the API shows it.
 #[derive(Debug, Default, Deserialize)]
@@ -29,61 +33,70 @@ struct Message {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct Page {
     messages: Vec<Message>,
+    next_page_token: String,
 }
 
-/// Shows the messages there are, oldest first, and with `--follow` those that come.
+/// Shows the newest messages there are, oldest first, and with `--follow` all that come.
 pub(super) async fn run(args: Inbox) -> anyhow::Result<ExitCode> {
     let settings = settings(&args.place)?;
     let client = Client::of_running(&settings.data.dir)?;
-    let path = path(args.recipient.as_deref());
-    let mut seen = show_new(&client, &path, None).await?;
-    if seen.is_none() && !args.follow {
-        output::complain(
-            "the inbox is empty; messages appear here when a code is sent and no provider is configured",
-        );
+    let recipient = args.recipient.as_deref();
+    let newest = look(&client, &path(recipient, SHOWN, None)).await?;
+    for message in newest.messages.iter().rev() {
+        output::line(&render(message));
+    }
+    if let Some(note) = note(&newest) {
+        output::complain(&note);
     }
     if !args.follow {
         return Ok(ExitCode::SUCCESS);
     }
+    let first = newest.messages.into_iter().next();
+    let mut seen = first.map_or_else(|| "0".to_owned(), |message| message.id);
     loop {
-        tokio::time::sleep(PAUSE).await;
-        seen = show_new(&client, &path, seen).await?;
+        let page = look(&client, &path(recipient, LOOK, Some(&seen))).await?;
+        for message in &page.messages {
+            output::line(&render(message));
+        }
+        if let Some(last) = page.messages.into_iter().next_back() {
+            seen = last.id;
+        }
+        if page.next_page_token.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
-fn path(recipient: Option<&str>) -> String {
-    let base = "/merlon/v1/inbox/messages?pageSize=100";
-    recipient.map_or_else(
-        || base.to_owned(),
-        |recipient| {
-            format!(
-                "{base}&recipient={}",
-                utf8_percent_encode(recipient, NON_ALPHANUMERIC)
-            )
-        },
-    )
-}
-
-/// Shows what is newer than the message seen last; answers the newest one.
-async fn show_new(client: &Client, path: &str, seen: Option<String>) -> anyhow::Result<Option<String>> {
-    let page: Page = serde_json::from_value(client.get(path, CALL_TIME).await?)?;
-    let new: Vec<&Message> = page
-        .messages
-        .iter()
-        .take_while(|message| seen.as_ref().is_none_or(|seen| is_after(&message.id, seen)))
-        .collect();
-    for message in new.iter().rev() {
-        output::line(&render(message));
+/// What is to be said about the first look.
+fn note(newest: &Page) -> Option<String> {
+    if newest.messages.is_empty() {
+        let empty =
+            "the inbox is empty; messages appear here when a code is sent and no provider is configured";
+        return Some(empty.to_owned());
     }
-    Ok(new.first().map(|message| message.id.clone()).or(seen))
+    let more = !newest.next_page_token.is_empty();
+    more.then(|| {
+        format!("these are the newest {SHOWN}; the older ones are at /ui/inbox, those to one person with --recipient")
+    })
 }
 
-/// Ids are numbers that grow with time, written without leading zeros.
-fn is_after(id: &str, seen: &str) -> bool {
-    (id.len(), id) > (seen.len(), seen)
+/// The newest messages, or those after the one that was seen last, oldest first.
+fn path(recipient: Option<&str>, most: usize, seen: Option<&str>) -> String {
+    let mut path = format!("/merlon/v1/inbox/messages?pageSize={most}");
+    for (name, value) in [("&recipient=", recipient), ("&afterId=", seen)] {
+        if let Some(value) = value {
+            path.push_str(name);
+            path.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+        }
+    }
+    path
+}
+
+async fn look(client: &Client, path: &str) -> anyhow::Result<Page> {
+    Ok(serde_json::from_value(client.get(path, CALL_TIME).await?)?)
 }
 
 /// One head line, then the text, indented. What a message says cannot command the terminal.
@@ -143,6 +156,6 @@ mod tests {
 
     #[test]
     fn a_plus_in_a_number_stays_a_plus() {
-        assert!(path(Some("+41791234567")).ends_with("recipient=%2B41791234567"));
+        assert!(path(Some("+41791234567"), 1, None).ends_with("recipient=%2B41791234567"));
     }
 }

@@ -989,6 +989,27 @@ fn others() -> Vec<Fault> {
             "",
         ),
         fault(
+            "InboxService/ListMessages",
+            json!({"pageToken": "not-a-cursor"}),
+            INVALID,
+            "MERLON-w4Gk7TzE",
+        )
+        .says("page_token"),
+        fault(
+            "InboxService/ListMessages",
+            json!({"afterId": "-1"}),
+            INVALID,
+            "MERLON-w4Gk7TzE",
+        )
+        .says("after_id"),
+        fault(
+            "InboxService/WaitForMessage",
+            json!({"recipient": "$phone", "afterId": "99999999999999999999"}),
+            INVALID,
+            "MERLON-w4Gk7TzE",
+        )
+        .says("after_id"),
+        fault(
             "InboxService/WaitForMessage",
             json!({"recipient": "$phone", "timeout": "61s"}),
             INVALID,

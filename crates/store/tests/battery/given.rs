@@ -209,6 +209,7 @@ pub(crate) async fn assert_log_is_whole(store: &Store) {
 
 /// Gives a database the shape that it had before users were kept whole in the rows of their streams.
 pub(crate) async fn forget_states(database: &testkit::database::Database) {
+    forget_inbox_order(database).await;
     database.run(
         "DROP INDEX stream_due; ALTER TABLE stream DROP COLUMN due_at; ALTER TABLE stream DROP COLUMN state;
          ALTER TABLE stream ADD COLUMN parts INT NOT NULL DEFAULT -1;
@@ -228,6 +229,25 @@ pub(crate) async fn forget_states(database: &testkit::database::Database) {
         .run_either(
             "PRAGMA user_version = 15",
             "UPDATE merlon_schema SET version = 1, bearable_to = 1",
+        )
+        .await;
+}
+
+/// Gives a database the shape that it had before messages were kept in the order of their capture.
+pub(crate) async fn forget_inbox_order(database: &testkit::database::Database) {
+    database
+        .run(
+            "CREATE TABLE inbox_by_outbox AS SELECT instance,
+                 substr('00000000000000000000' || outbox_id, length('' || outbox_id) + 1) AS id,
+                 user_id, recipient, sealed, created_at FROM inbox_message;
+             DROP TABLE inbox_message; DROP TABLE inbox_order;
+             ALTER TABLE inbox_by_outbox RENAME TO inbox_message;",
+        )
+        .await;
+    database
+        .run_either(
+            "PRAGMA user_version = 16",
+            "UPDATE merlon_schema SET version = 2, bearable_to = 2",
         )
         .await;
 }

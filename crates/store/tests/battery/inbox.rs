@@ -1,67 +1,121 @@
-//! The built-in inbox: newest first, in pages, and never more than is kept.
+//! The built-in inbox: in the order of capture, in pages from either end, and never more than is kept.
 
 use domain::base::{InstanceId, Span, UserId};
 use store::{
     Store,
-    inbox::{self, Captured, KEPT},
+    inbox::{self, Capture, Captured, KEPT, Range},
 };
+use tokio::task::JoinSet;
 
 use super::backend;
 use crate::given::*;
 
-fn message(n: i64, recipient: u8) -> Captured {
-    Captured {
-        id: format!("{n:0>20}"),
+fn message(n: i64, recipient: u8) -> Capture {
+    Capture {
+        outbox_id: n,
         recipient: vec![recipient; 32],
         sealed: n.to_string().into_bytes(),
-        created: NOW + Span::seconds(n),
+        at: NOW + Span::seconds(n),
     }
 }
 
-async fn ids(store: &Store, recipient: Option<u8>, (before, after): (i64, i64), most: i64) -> Vec<i64> {
+async fn capture(store: &Store, message: &Capture) {
+    store.capture(&instance(), &UserId::from_trusted("1"), message).await.unwrap();
+}
+
+async fn found(store: &Store, range: Range<'_>) -> Vec<Captured> {
     let mut snapshot = store.snapshot().await.unwrap();
-    let text = |n: i64| if n == 0 { String::new() } else { format!("{n:0>20}") };
-    let recipient = recipient.map(|r| [r; 32]);
-    let (instance, range) = (instance(), (text(before), text(after)));
-    let found = inbox::list(
-        &mut snapshot,
-        &instance,
-        recipient.as_ref().map(|r| &r[..]),
-        (&range.0, &range.1),
-        most,
-    );
-    found.await.unwrap().iter().map(|m| m.id.parse().unwrap()).collect()
+    inbox::list(&mut snapshot, &instance(), range).await.unwrap()
+}
+
+async fn ids(store: &Store, range: Range<'_>) -> Vec<i64> {
+    found(store, range).await.iter().map(|m| m.id).collect()
 }
 
 #[tokio::test]
-async fn messages_are_listed_newest_first_in_pages_and_by_recipient() {
+async fn messages_are_listed_in_pages_from_either_end_and_by_recipient() {
     let database = backend().await;
     let store = &database.store;
     for n in 1..=9 {
-        store.capture(&instance(), &UserId::from_trusted("1"), &message(n, u8::try_from(n % 2).unwrap())).await.unwrap();
+        capture(store, &message(n, u8::try_from(n % 2).unwrap())).await;
     }
     store.capture(&InstanceId::from_trusted("other"), &UserId::from_trusted("1"), &message(10, 1)).await.unwrap();
-    assert_eq!(ids(store, None, (0, 0), 4).await, [9, 8, 7, 6]);
-    assert_eq!(ids(store, None, (6, 0), 4).await, [5, 4, 3, 2]);
-    assert_eq!(ids(store, None, (2, 0), 4).await, [1]);
-    assert_eq!(ids(store, None, (0, 7), 4).await, [9, 8]);
-    assert_eq!(ids(store, Some(1), (9, 3), 10).await, [7, 5]);
-    assert_eq!(ids(store, Some(3), (0, 0), 10).await, Vec::<i64>::new());
+    let four = Range { most: 4, ..Range::default() };
+    assert_eq!(ids(store, four).await, [9, 8, 7, 6]);
+    assert_eq!(ids(store, Range { before: 6, ..four }).await, [5, 4, 3, 2]);
+    assert_eq!(ids(store, Range { before: 2, ..four }).await, [1]);
+    assert_eq!(ids(store, Range { after: 7, ..four }).await, [9, 8]);
+    let oldest = Range { oldest_first: true, ..four };
+    assert_eq!(ids(store, oldest).await, [1, 2, 3, 4]);
+    assert_eq!(ids(store, Range { after: 4, ..oldest }).await, [5, 6, 7, 8]);
+    assert_eq!(ids(store, Range { after: 8, ..oldest }).await, [9]);
+    let one = Range { recipient: Some(&[1; 32]), before: 9, after: 3, ..Range::default() };
+    assert_eq!(ids(store, one).await, [7, 5]);
+    assert_eq!(ids(store, Range { oldest_first: true, ..one }).await, [5, 7]);
+    assert!(ids(store, Range { recipient: Some(&[3; 32]), ..one }).await.is_empty());
 }
 
 #[tokio::test]
 async fn capturing_again_changes_nothing_and_discarding_works_once() {
     let database = backend().await;
     let store = &database.store;
-    store.capture(&instance(), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
-    let other = Captured { sealed: b"other".to_vec(), ..message(1, 2) };
-    store.capture(&instance(), &UserId::from_trusted("1"), &other).await.unwrap();
-    let mut snapshot = store.snapshot().await.unwrap();
-    let found = inbox::list(&mut snapshot, &instance(), None, ("", ""), 10).await.unwrap();
-    assert_eq!((found.len(), &found[0].sealed[..]), (1, &b"1"[..]));
-    assert!(!store.discard(&InstanceId::from_trusted("other"), &found[0].id).await.unwrap());
-    assert!(store.discard(&instance(), &found[0].id).await.unwrap());
-    assert!(!store.discard(&instance(), &found[0].id).await.unwrap());
+    capture(store, &message(1, 1)).await;
+    capture(store, &message(2, 1)).await;
+    capture(store, &Capture { sealed: b"other".to_vec(), ..message(1, 2) }).await;
+    let found = found(store, Range::default()).await;
+    let seen: Vec<_> = found.iter().map(|m| (m.outbox_id, &m.sealed[..])).collect();
+    assert_eq!(seen, [(2, &b"2"[..]), (1, &b"1"[..])]);
+    assert!(!store.discard(&InstanceId::from_trusted("other"), found[0].id).await.unwrap());
+    assert!(store.discard(&instance(), found[0].id).await.unwrap());
+    assert!(!store.discard(&instance(), found[0].id).await.unwrap());
+    capture(store, &message(3, 1)).await;
+    assert!(ids(store, Range::default()).await[0] > found[0].id, "no id is given twice");
+}
+
+#[tokio::test]
+async fn what_is_captured_later_has_the_greater_id_and_no_earlier_time() {
+    let database = backend().await;
+    let store = &database.store;
+    for outbox_id in [70, 80, 30, 90, 10] {
+        capture(store, &message(outbox_id, 1)).await;
+    }
+    let found = found(store, Range { oldest_first: true, ..Range::default() }).await;
+    let order: Vec<_> = found.iter().map(|m| m.outbox_id).collect();
+    assert_eq!(order, [70, 80, 30, 90, 10]);
+    assert!(found.is_sorted_by(|a, b| a.id < b.id && a.created <= b.created), "{found:?}");
+    let newest = found[4].id;
+    store.discard(&instance(), newest).await.unwrap();
+    capture(store, &message(20, 1)).await;
+    let after = Range { after: newest, ..Range::default() };
+    assert_eq!(ids(store, after).await.len(), 1, "whoever saw the one that is gone sees the next");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_follows_misses_nothing_and_sees_nothing_twice() {
+    const MANY: i64 = 300;
+    let database = backend().await;
+    let store = &database.store;
+    let mut captures = JoinSet::new();
+    for n in 1..=MANY {
+        let store = store.clone();
+        captures.spawn(async move {
+            capture(&store, &message(MANY - n + 1, 1)).await;
+            capture(&store, &message(MANY - n + 1, 1)).await;
+        });
+    }
+    let (mut seen, mut page) = (Vec::new(), Range { oldest_first: true, most: 7, ..Range::default() });
+    loop {
+        let all_there = captures.is_empty();
+        let next = found(store, page).await;
+        page.after = next.last().map_or(page.after, |last| last.id);
+        seen.extend(next.iter().map(|m| m.outbox_id));
+        if all_there && next.is_empty() {
+            break;
+        }
+        while captures.try_join_next().is_some() {}
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=MANY).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -69,18 +123,33 @@ async fn the_oldest_make_room() {
     let database = backend().await;
     let store = &database.store;
     store.capture(&InstanceId::from_trusted("other"), &UserId::from_trusted("1"), &message(1, 1)).await.unwrap();
-    let tasks: Vec<_> = (1..=KEPT + 5)
-        .map(|n| {
-            let store = store.clone();
-            tokio::spawn(async move { store.capture(&instance(), &UserId::from_trusted("1"), &message(n, 1)).await.unwrap() })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
+    let mut captures = JoinSet::new();
+    for n in 1..=KEPT + 5 {
+        let store = store.clone();
+        captures.spawn(async move { capture(&store, &message(n, 1)).await });
     }
-    let kept = ids(store, None, (0, 0), KEPT * 2).await;
+    captures.join_all().await;
+    let kept = ids(store, Range { most: KEPT * 2, ..Range::default() }).await;
     assert_eq!(kept.len(), usize::try_from(KEPT).unwrap());
-    assert_eq!((kept[0], kept[kept.len() - 1]), (KEPT + 5, 6));
+    capture(store, &message(KEPT + 6, 1)).await;
+    let now_kept = ids(store, Range { most: KEPT * 2, ..Range::default() }).await;
+    assert_eq!(&now_kept[1..], &kept[..kept.len() - 1]);
     let sql = "SELECT count(*) FROM inbox_message WHERE instance = 'other'";
     assert_eq!(number(store, sql).await, 1, "one tenant's mail makes no room for another's");
+}
+
+#[tokio::test]
+async fn messages_of_an_older_shape_are_kept_and_later_ones_follow_them() {
+    let mut database = backend().await;
+    capture(&database.store, &message(7, 1)).await;
+    capture(&database.store, &message(8, 1)).await;
+    database.store.close();
+    forget_inbox_order(&database).await;
+    database.reopen().await;
+    let store = &database.store;
+    capture(store, &message(7, 1)).await;
+    capture(store, &message(5, 1)).await;
+    let found = found(store, Range { oldest_first: true, ..Range::default() }).await;
+    let seen: Vec<_> = found.iter().map(|m| (m.id, m.outbox_id, &m.sealed[..])).collect();
+    assert_eq!(seen, [(7, 7, &b"7"[..]), (8, 8, &b"8"[..]), (9, 5, &b"5"[..])]);
 }

@@ -15,11 +15,15 @@ use domain::{
     code::Digest,
     user::Command,
 };
-use store::{Error, PostgresOptions, Store, StoreOptions};
+use store::{
+    Error, PostgresOptions, Store, StoreOptions,
+    inbox::{self, Capture, Range},
+};
 use testkit::{
     database::{Database, postgres},
     postgres_server::{self, Server},
 };
+use tokio::task::JoinSet;
 
 async fn another_node(database: &Database) -> Store {
     Store::open(&database.options()).await.unwrap()
@@ -38,6 +42,45 @@ async fn what_one_node_acknowledged_every_other_reads() {
         assert_eq!(load(reader, &id).await.0, head);
     }
     assert_log_is_whole(there).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn captures_of_several_nodes_follow_one_order() {
+    const EACH: i64 = 100;
+    let database = postgres().await;
+    let nodes = [another_node(&database).await, another_node(&database).await];
+    let mut captures = JoinSet::new();
+    for n in 1..=2 * EACH {
+        let node = nodes[usize::from(n % 2 == 0)].clone();
+        captures.spawn(async move {
+            let message = Capture {
+                outbox_id: 1 + 2 * EACH - n,
+                recipient: vec![1; 32],
+                sealed: Vec::new(),
+                at: NOW,
+            };
+            node.capture(&instance(), &user(0), &message).await.unwrap();
+        });
+    }
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let all_there = captures.is_empty();
+        let mut snapshot = database.store.snapshot().await.unwrap();
+        let new = Range {
+            after,
+            oldest_first: true,
+            ..Range::default()
+        };
+        let next = inbox::list(&mut snapshot, &instance(), new).await.unwrap();
+        after = next.last().map_or(after, |last| last.id);
+        seen.extend(next.iter().map(|message| message.outbox_id));
+        if all_there && next.is_empty() {
+            break;
+        }
+        while captures.try_join_next().is_some() {}
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=2 * EACH).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -30,6 +30,10 @@ const STEPS: &[Step] = &[
         sql: include_str!("../../../migrations/postgres/0002_user_state.sql"),
         bearable_to: 2,
     },
+    Step {
+        sql: include_str!("../../../migrations/postgres/0003_inbox_order.sql"),
+        bearable_to: 3,
+    },
 ];
 
 const VERSION: &str = "SELECT version, bearable_to FROM merlon_schema WHERE id = 1";

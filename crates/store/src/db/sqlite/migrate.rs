@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0014_user_trigrams.sql"),
     include_str!("../../../migrations/sqlite/0015_features.sql"),
     include_str!("../../../migrations/sqlite/0016_user_state.sql"),
+    include_str!("../../../migrations/sqlite/0017_inbox_order.sql"),
 ];
 
 /// The version that the steps lead to.
