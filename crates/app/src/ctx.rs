@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use domain::{base::Timestamp, user::Channel};
 use store::{Fresh, Store};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     id::IdSource, idp::elsewhere::Elsewhere, password::PasswordPool, policy::Policy, schema::SchemaCache,
@@ -59,6 +60,8 @@ pub struct Ctx {
     pub schemas: SchemaCache,
     /// Rung when the inbox captured a message.
     pub inbox_bell: Notify,
+    /// Cancelled when the server is about to stop: whoever waits for something answers what there is.
+    pub stopping: CancellationToken,
 }
 
 impl fmt::Debug for Ctx {

@@ -155,7 +155,7 @@ fn open(ctx: &Ctx, row: &Captured) -> Option<InboxMessage> {
 }
 
 /// The next message to a recipient after `query.after`, or without that the newest: at once if it is there, else as
-/// soon as it is captured, or nothing at `deadline`.
+/// soon as it is captured, or nothing at `deadline` or when the server stops.
 pub async fn wait(
     ctx: &Ctx,
     caller: &Caller,
@@ -172,7 +172,7 @@ pub async fn wait(
         let bell = ctx.inbox_bell.notified();
         tokio::pin!(bell);
         bell.as_mut().enable();
-        let last_look = Instant::now() >= deadline;
+        let last_look = is_over(ctx, deadline);
         let found = rows(ctx, &caller.instance, &next).await?;
         if let Some(message) = found.iter().find_map(|row| open(ctx, row)) {
             return Ok(Some(message));
@@ -180,14 +180,20 @@ pub async fn wait(
         if last_look {
             return Ok(None);
         }
-        or_look_again(bell, deadline).await;
+        or_look_again(ctx, bell, deadline).await;
     }
 }
 
-/// Waits for the bell of the inbox, until `deadline` at most, and never long: what another node captures rings none here.
-pub async fn or_look_again(bell: impl Future<Output = ()>, deadline: Instant) {
+/// Whether nobody waits any longer: it is time, or the server stops.
+pub fn is_over(ctx: &Ctx, deadline: Instant) -> bool {
+    Instant::now() >= deadline || ctx.stopping.is_cancelled()
+}
+
+/// Waits for the bell of the inbox, until [`is_over`] at most, and never long: what another node captures rings none here.
+pub async fn or_look_again(ctx: &Ctx, bell: impl Future<Output = ()>, deadline: Instant) {
     let soon = Instant::now() + LOOK_AGAIN;
-    drop(tokio::time::timeout_at(deadline.min(soon), bell).await);
+    let rung = ctx.stopping.run_until_cancelled(bell);
+    drop(tokio::time::timeout_at(deadline.min(soon), rung).await);
 }
 
 /// Removes a message. Needs `iam.write` in the whole instance.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use app::inbox::{InboxMessage, InboxQuery, or_look_again};
+use app::inbox::{InboxMessage, InboxQuery, is_over, or_look_again};
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -17,7 +17,7 @@ use crate::{Inbox, access::Viewer, error::Problem, page::html};
 
 /// Messages on a page.
 pub(crate) const PAGE: i64 = 50;
-/// How long a question for news waits; short enough not to hold up a shutdown.
+/// How long a question for news waits.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A message as it is shown.
@@ -70,7 +70,7 @@ pub(crate) async fn news(
         let bell = inbox.ctx.inbox_bell.notified();
         tokio::pin!(bell);
         bell.as_mut().enable();
-        let last_look = Instant::now() >= deadline;
+        let last_look = is_over(&inbox.ctx, deadline);
         // Asked anew each time: whoever lost the right meanwhile learns nothing more.
         let Some(viewer) = inbox.viewer(&headers).await? else {
             return Ok(StatusCode::UNAUTHORIZED.into_response());
@@ -83,7 +83,7 @@ pub(crate) async fn news(
         if last_look {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        or_look_again(bell, deadline).await;
+        or_look_again(&inbox.ctx, bell, deadline).await;
     }
 }
 

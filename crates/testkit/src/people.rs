@@ -25,6 +25,7 @@ use domain::{
     user::{Command, User},
 };
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     ManualClock, SeededEntropy,
@@ -139,6 +140,7 @@ pub fn context(store: store::Store, clock: &ManualClock, options: TestOptions) -
         passwords: PasswordPool::new(options.passwords),
         schemas: app::schema::SchemaCache::default(),
         inbox_bell: Notify::new(),
+        stopping: CancellationToken::new(),
     }
 }
 

@@ -17,8 +17,12 @@ use connectrpc::{
     EncodedBody, ErrorCode, ErrorDetail, Limits, Payload as Encoded, RequestContext, Response as Answer,
     Router,
 };
-use connectrpc_health::StaticChecker;
+use connectrpc_health::{
+    Checker, HealthExt, HealthService, StaticChecker, Status as Serving, StatusStream, apply_request_limits,
+    request_limits,
+};
 use connectrpc_reflection::Reflector;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use proto::rpc::{Code, Status};
@@ -40,7 +44,9 @@ impl<G: Gate> Connect<G> {
         let mut services: Vec<&'static str> =
             core.methods().iter().map(|method| method.info.service).collect();
         services.dedup();
-        let (router, health) = connectrpc_health::install_static(Router::new(), services.iter().copied());
+        let health = Arc::new(StaticChecker::with_services(services.iter().copied()));
+        let checker = Arc::new(HealthService::new(Health(Arc::clone(&health))));
+        let router = apply_request_limits(checker.register(Router::new()), request_limits());
         let limits = Limits::default()
             .with_max_request_body_size(MAX_BODY_BYTES)
             .with_max_message_size(MAX_BODY_BYTES);
@@ -70,9 +76,29 @@ impl<G: Gate> Connect<G> {
         response.map(Framed)
     }
 
-    /// Tells health checks that this server is about to stop.
+    /// Tells health checks that this server is about to stop; whoever watches hears it and nothing after.
     pub(super) fn shut_down(&self) {
         self.health.shutdown();
+    }
+}
+
+/// What health checks are told.
+struct Health(Arc<StaticChecker>);
+
+impl Checker for Health {
+    async fn check(&self, service: &str) -> Result<Serving, ConnectError> {
+        self.0.check(service).await
+    }
+
+    /// Ends behind the news that nothing is served, which is final here: a stream that stayed open would hold the stop up.
+    async fn watch(&self, service: &str) -> Result<StatusStream, ConnectError> {
+        let all = self.0.watch(service).await?;
+        let told = stream::unfold(Some(all), async |rest| {
+            let mut rest = rest?;
+            let status = rest.next().await?;
+            Some((status, (status != Serving::NotServing).then_some(rest)))
+        });
+        Ok(StatusStream::new(told))
     }
 }
 

@@ -1,7 +1,11 @@
 //! One method, four wire forms: success, and every way to fail.
 
+use api::rpc::{Services, service};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
 use prost::Message;
 use proto::rpc::Code;
 use proto::zitadel::resources::user::v3alpha::{
@@ -11,7 +15,8 @@ use proto::zitadel::v1::ErrorDetail;
 use serde_json::json;
 
 use super::server::{
-    TOKEN, USERS, connect_json, connect_proto, frame, grpc, grpc_web, http1, http2, rest, start, unframe,
+    Door, Nobody, TOKEN, USERS, connect_json, connect_proto, frame, grpc, grpc_web, http1, http2, rest,
+    start, unframe,
 };
 
 fn get(id: &str) -> GetUserRequest {
@@ -350,6 +355,38 @@ async fn browsers_may_ask_and_read() {
             .contains("grpc-status-details-bin")
     );
     assert!(reply.header("vary").contains("Origin"));
+}
+
+#[tokio::test]
+async fn whoever_watches_hears_of_the_end_and_the_stream_ends() {
+    let services = Services::new().add(proto::zitadel::auth::v1::auth_service(Nobody));
+    let mut service = service(Door, services).expect("all methods are reachable");
+    for name in ["", "zitadel.auth.v1.AuthService"] {
+        let mut asked = vec![0x0a, name.len().try_into().expect("a short name")];
+        asked.extend(name.bytes());
+        let request = Request::post("/grpc.health.v1.Health/Watch")
+            .header("content-type", "application/grpc")
+            .body(Full::new(frame(&asked)))
+            .expect("a request");
+        let Ok(response) = tower::Service::call(&mut service, request).await;
+        let mut body = response.into_body();
+        let first = body.frame().await.expect("an answer").expect("a whole one");
+        // Of several names that are watched the first is told of the end, and the others begin behind it.
+        let told: &[u8] = if name.is_empty() { b"\x08\x01" } else { b"\x08\x02" };
+        assert_eq!(first.into_data().expect("a message"), frame(told));
+        service.shut_down();
+        let rest = body.collect().await.expect("an end");
+        assert_eq!(rest.trailers().expect("trailers")["grpc-status"], "0");
+        let rest = rest.to_bytes();
+        assert_eq!(
+            rest,
+            if name.is_empty() {
+                frame(b"\x08\x02")
+            } else {
+                Bytes::new()
+            }
+        );
+    }
 }
 
 #[tokio::test]

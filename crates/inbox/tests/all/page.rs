@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{StatusCode, header};
+use tokio::time::Instant;
 
 use crate::world::World;
 
@@ -183,4 +184,14 @@ async fn without_news_the_answer_is_empty_after_a_while() {
         (answer.status, answer.body.as_str()),
         (StatusCode::NO_CONTENT, "")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_answers_whoever_waits_for_news() {
+    let world = World::timeless().await;
+    let start = Instant::now();
+    let stop = async { world.test.stopping.cancel() };
+    let (answer, ()) = tokio::join!(world.get("/ui/inbox/new?after=0"), stop);
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }

@@ -19,6 +19,7 @@ use domain::send::SendLimits;
 use federation::{Federation, FederationSettings};
 use store::{Store, StoreOptions};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::senses::Senses;
@@ -125,6 +126,7 @@ fn context(
         }),
         schemas: app::schema::SchemaCache::default(),
         inbox_bell: Notify::new(),
+        stopping: CancellationToken::new(),
     })
 }
 

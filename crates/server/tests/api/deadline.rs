@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use server::shell::Drain;
 use tokio::time::Instant;
 
 use super::{
     case::NEW,
     contract,
     scene::Scene,
-    wire::{Call, Form},
+    wire::{Call, Form, frame},
     world::World,
 };
 
@@ -103,4 +106,33 @@ async fn a_call_that_waits_ends_at_its_deadline_or_without_a_message() {
         );
     }
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_answers_whoever_waits_or_watches() {
+    let world = World::new().await;
+    let token = format!("Bearer {}", world.owner);
+    let path = "/merlon/v1/inbox/messages/_wait?recipient=nobody%40example.com&timeout=60s";
+    let headers = [("authorization", token.as_str())];
+    let waiting = world.client.begin("GET", path, &headers, Bytes::new()).await;
+    let headers = [("content-type", "application/grpc"), ("te", "trailers")];
+    let path = "/grpc.health.v1.Health/Watch";
+    let watching = world.client.begin("POST", path, &headers, frame(b"")).await;
+    // Whoever came before on the same connection is accepted as well by then.
+    let mut watched = watching.await.into_body();
+    let mut heard = Vec::new();
+    while heard.len() < frame(b"\x08\x01").len() {
+        let next = watched.frame().await.expect("news").expect("whole news");
+        heard.extend_from_slice(&next.into_data().expect("a message"));
+    }
+    let answered = async { waiting.await.into_body().collect().await };
+    let (drain, answer, rest) = tokio::join!(world.stop(), answered, watched.collect());
+    assert_eq!(
+        drain,
+        Drain::Complete,
+        "neither holds the stop up until the drain time is over"
+    );
+    assert_eq!(answer.expect("an answer").to_bytes(), "{}");
+    heard.extend_from_slice(&rest.expect("an end").to_bytes());
+    assert_eq!(heard, [frame(b"\x08\x01"), frame(b"\x08\x02")].concat());
 }

@@ -4,9 +4,12 @@ use std::{fmt::Debug, net::SocketAddr, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::{http1, http2};
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use prost::Message;
@@ -228,6 +231,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
+        collect(self.begin(verb, target, headers, body.into()).await.await).await
+    }
+
+    /// Sends a request over the same connection as [`Self::http2`], behind those that were sent before; its answer can be waited for.
+    pub(crate) async fn begin(
+        &self,
+        verb: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> impl Future<Output = Response<Incoming>> + use<> {
         let open = self
             .multiplexed
             .lock()
@@ -239,13 +253,8 @@ impl Client {
         };
         sender.ready().await.expect("an open connection");
         let target = format!("http://{}{target}", self.address);
-        collect(
-            sender
-                .send_request(request(verb, &target, headers, body.into()))
-                .await
-                .expect("an answer"),
-        )
-        .await
+        let sent = sender.send_request(request(verb, &target, headers, body));
+        async { sent.await.expect("an answer") }
     }
 
     async fn multiplex(&self) -> http2::SendRequest<Full<Bytes>> {

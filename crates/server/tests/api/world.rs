@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use server::{
     Running,
     config::{Settings, Sources},
+    shell::Drain,
     wire::{Senses, start_with},
 };
 use tempfile::TempDir;
@@ -256,6 +257,16 @@ impl World {
             running,
             directory,
         }
+    }
+
+    /// Stops the server; answers whether everything that it had accepted was finished.
+    pub(crate) async fn stop(self) -> Drain {
+        let Self {
+            running, directory, ..
+        } = self;
+        let drain = running.shutdown().await;
+        drop(directory);
+        drain
     }
 
     /// Stops the server, after the promise that the read models say what the log says.
