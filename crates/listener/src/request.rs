@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, MatchedPath};
+use axum::middleware;
 use futures_util::FutureExt;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, ORIGIN, REFERRER_POLICY,
@@ -47,7 +48,7 @@ impl Shell {
     pub(super) fn new(options: &Options, routes: Router) -> Self {
         let class = |class: &'static str| metrics::counter!("merlon_http_requests_total", "status" => class);
         Self {
-            routes,
+            routes: named(routes),
             trusted: options.trusted_proxies.clone(),
             origins: options.origins.clone(),
             https: options.https,
@@ -79,7 +80,7 @@ impl Shell {
             "http",
             id = id.to_str().unwrap_or_default(),
             method = request.method().as_str(),
-            path = request.uri().path(),
+            route = tracing::field::Empty,
         );
         let mut response = self.route(request).instrument(span.clone()).await;
         span.in_scope(|| self.observe(response.status(), start.elapsed(), &id));
@@ -145,6 +146,20 @@ impl Shell {
             tracing::debug!(status = status.as_u16(), micros, "answered");
         }
     }
+}
+
+/// The span of a request is told the pattern of its route, never its path, which may hold a number or an address. A
+/// fallback knows best what it answers by, and says so itself.
+fn named(routes: Router) -> Router {
+    if !routes.has_routes() {
+        return routes;
+    }
+    routes.route_layer(middleware::map_request(async |request: Request<Body>| {
+        if let Some(route) = request.extensions().get::<MatchedPath>() {
+            tracing::Span::current().record("route", route.as_str());
+        }
+        request
+    }))
 }
 
 const GRPC: &[u8] = b"application/grpc";

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::core::{Core, Method, Payload};
 use super::head::{self, Origin};
 use super::route::{Found, Routes, decode, decode_query};
-use super::service::hints;
+use super::service::{hints, note_route};
 use super::{Body, Gate, MAX_BODY_BYTES};
 
 /// Headers that an answer gets on its way out, here and at the listener; room for them is made once.
@@ -33,7 +33,9 @@ where
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let (parts, body) = request.into_parts();
-    match routes.find(parts.method.as_str(), parts.uri.path()) {
+    let found = routes.find(parts.method.as_str(), parts.uri.path());
+    note_route(template(core, &found));
+    match found {
         Found::Nothing => refuse(StatusCode::NOT_FOUND, &Status::new(Code::NotFound, "Not Found")),
         Found::OtherVerbs(verbs) => other_verb(&verbs),
         Found::Method(place, path) => {
@@ -53,6 +55,16 @@ where
             }
         }
     }
+}
+
+/// The route of the method that was found.
+fn template<G: Gate>(core: &Core<G>, found: &Found<'_>) -> &'static str {
+    let method = match found {
+        Found::Method(place, _) => core.methods().get(*place),
+        Found::Nothing | Found::OtherVerbs(_) => None,
+    };
+    let rule = method.and_then(|method| method.info.http.as_ref());
+    rule.map_or("-", |rule| rule.template)
 }
 
 /// A failed call as `google.rpc.Status` in JSON.

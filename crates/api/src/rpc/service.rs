@@ -151,6 +151,7 @@ impl<G: Gate> Shared<G> {
         let request_id = self.ids.of(request.headers());
         let id = HeaderValue::from_str(request_id.as_str());
         let mut response = if cors::is_preflight(&request) {
+            note_route("-");
             preflight()
         } else {
             name_host(&mut request);
@@ -197,6 +198,8 @@ impl<G: Gate> Shared<G> {
         if origin.wire == Wire::Rest {
             return private(rest::answer(&self.core, &self.routes, request, origin).await);
         }
+        let path = request.uri().path();
+        note_route(if self.connect.serves(path) { path } else { "-" });
         request.extensions_mut().insert(origin.clone());
         if text {
             return private(self.in_text(request).await);
@@ -246,6 +249,14 @@ impl<G: Gate> Shared<G> {
             HeaderValue::from_static("application/grpc-web-text+proto"),
         );
         response
+    }
+}
+
+/// Tells the span of a request which route it takes, if there is one: that of a method, or `-`. Never the path that was
+/// asked for, which may hold a number or an address.
+pub(super) fn note_route(route: &str) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        tracing::Span::current().record("route", route);
     }
 }
 

@@ -29,7 +29,9 @@ impl Started {
 
     /// The same with a configuration.
     pub(crate) fn with(dir: &Path, environment: &[(&str, String)]) -> Self {
-        Self::run(merlon(dir), dir, environment)
+        let mut command = merlon(dir);
+        command.stderr(Stdio::null());
+        Self::run(command, dir, environment)
     }
 
     /// The same by the command that `way` makes of it.
@@ -39,17 +41,16 @@ impl Started {
         way: impl FnOnce(&Command) -> Command,
     ) -> Self {
         let mut command = way(&merlon(dir));
-        command.current_dir(dir).env_clear();
+        command.current_dir(dir).env_clear().stderr(Stdio::null());
         Self::run(command, dir, environment)
     }
 
-    fn run(mut command: Command, dir: &Path, environment: &[(&str, String)]) -> Self {
+    pub(crate) fn run(mut command: Command, dir: &Path, environment: &[(&str, String)]) -> Self {
         let mut child = command
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["start", "--listen", "127.0.0.1:0", "--data"])
             .arg(dir.join("data"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut lines = Vec::new();
@@ -88,11 +89,23 @@ pub(crate) fn text(output: &Output) -> String {
     )
 }
 
+/// Tells a server to stop and waits until it did.
+pub(crate) fn stop(server: &mut Started) {
+    let pid = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(server.child.wait().unwrap().success());
+}
+
 fn get(address: &str, path: &str) -> String {
+    ask(address, &format!("GET {path}"))
+}
+
+/// Sends a request without a body, such as `GET /path`; answers all that comes back.
+pub(crate) fn ask(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        "{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();
@@ -125,9 +138,7 @@ fn start_serves_keeps_its_things_private_and_stops_cleanly() {
         "{printed}"
     );
 
-    let pid = rustix::process::Pid::from_child(&server.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(server.child.wait().unwrap().success());
+    stop(&mut server);
     assert!(!data.join("server.json").exists());
     let again = Started::new(home.path());
     assert!(

@@ -20,3 +20,5 @@ mod peer;
 mod requests;
 mod shutdown;
 mod tls;
+#[cfg(feature = "otel")]
+mod traces;
