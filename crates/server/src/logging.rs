@@ -28,31 +28,41 @@ impl Drop for Guard {
     }
 }
 
+/// A layer with a filter of its own.
+type Filtered = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Starts logging for the whole process. Must be called once, within a Tokio runtime; tests that start servers in
 /// process do not call it.
 pub fn start(settings: &Settings) -> anyhow::Result<Guard> {
+    let mut layers = vec![lines(settings)?];
+    let guard = export(&mut layers, settings)?;
+    Registry::default().with(layers).try_init()?;
+    report_panics();
+    Ok(guard)
+}
+
+/// The lines, and which of them are wanted. What is exported is decided apart: a span that no layer wants is not made.
+fn lines(settings: &Settings) -> anyhow::Result<Filtered> {
     let filter = filter(&settings.log.filter)?;
     let json = match settings.log.style {
         Style::Auto => !std::io::stderr().is_terminal(),
         Style::Text => false,
         Style::Json => true,
     };
-    let lines = if json {
+    Ok(if json {
         fmt::layer()
             .json()
             .flatten_event(true)
             .with_writer(std::io::stderr)
+            .with_filter(filter)
             .boxed()
     } else {
         fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())
+            .with_filter(filter)
             .boxed()
-    };
-    let registry = Registry::default().with(filter).with(lines);
-    let guard = export(registry, settings)?;
-    report_panics();
-    Ok(guard)
+    })
 }
 
 /// Libraries that speak protocols show whole heads, tokens among them, when they are asked for details. They are asked only by
@@ -65,19 +75,14 @@ fn filter(written: &str) -> anyhow::Result<EnvFilter> {
 }
 
 #[cfg(feature = "otel")]
-fn export<S>(registry: S, settings: &Settings) -> anyhow::Result<Guard>
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
-{
+fn export(layers: &mut Vec<Filtered>, settings: &Settings) -> anyhow::Result<Guard> {
     let traces = otel::provider(&settings.telemetry)?;
-    let layer = traces.as_ref().map(|traces| otel::layer(traces));
-    registry.with(layer).try_init()?;
+    layers.extend(traces.as_ref().map(otel::layer));
     Ok(Guard { traces })
 }
 
 #[cfg(not(feature = "otel"))]
-fn export(registry: impl SubscriberInitExt, _settings: &Settings) -> anyhow::Result<Guard> {
-    registry.try_init()?;
+fn export(_layers: &mut Vec<Filtered>, _settings: &Settings) -> anyhow::Result<Guard> {
     Ok(Guard::default())
 }
 

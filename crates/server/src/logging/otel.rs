@@ -5,11 +5,11 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
-use tracing::Subscriber;
-use tracing_opentelemetry::OpenTelemetryLayer;
-use tracing_subscriber::registry::LookupSpan;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::Filtered;
 use crate::config::Telemetry;
 
 /// Time for one batch; a collector that is gone must not hold memory for long.
@@ -37,10 +37,12 @@ pub(super) fn provider(telemetry: &Telemetry) -> anyhow::Result<Option<SdkTracer
     Ok(Some(provider))
 }
 
-/// The layer that turns spans into traces.
-pub(super) fn layer<S>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, SdkTracer>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    tracing_opentelemetry::layer().with_tracer(provider.tracer("merlon"))
+/// The layer that turns the spans of requests into traces, whatever is logged. Spans of libraries stay out; the exporter makes some itself.
+pub(super) fn layer(provider: &SdkTracerProvider) -> Filtered {
+    let requests =
+        Targets::new().with_targets([("api", LevelFilter::DEBUG), ("listener", LevelFilter::DEBUG)]);
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("merlon"))
+        .with_filter(requests)
+        .boxed()
 }

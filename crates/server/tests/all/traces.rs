@@ -72,6 +72,20 @@ async fn observed(level: Option<&str>) -> [String; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_is_traced_at_the_level_that_is_logged_by_default() {
+    let [log, heard] = observed(None).await;
+    for part in ["http", "rpc", "/resources/v3alpha/users/{id}", "/debug/healthz"] {
+        assert!(heard.contains(part), "{part} is missing in {heard}");
+    }
+    assert!(
+        !log.contains("/debug/healthz"),
+        "single requests show at debug: {log}"
+    );
+    holds_nobody(&heard);
+    holds_nobody(&log);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_log_and_no_trace_holds_a_number_or_an_address() {
     let [log, heard] = observed(Some("trace")).await;
     for told in [&log, &heard] {
