@@ -65,10 +65,26 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 /// Starts a server with the given time and randomness: takes the data directory, makes what is missing, listens, and tells other
 /// processes where it is.
 pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Running> {
-    let (home, master_key, mut warnings) = {
+    let (home, master_key, warnings) = {
         let (settings, senses) = (settings.clone(), senses.clone());
         tokio::task::spawn_blocking(move || open_home(&settings, &senses)).await??
     };
+    let running = start_in(home, &master_key, (settings, senses), warnings.clone()).await;
+    if running.is_err() {
+        // What is told once, such as that a key was made, is told although nothing was started.
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+    }
+    running
+}
+
+async fn start_in(
+    home: DataDir,
+    master_key: &[u8; 32],
+    (settings, senses): (Settings, Senses),
+    mut warnings: Vec<String>,
+) -> anyhow::Result<Running> {
     warnings.extend(warn(&settings));
     let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
     let stop_when_dropped = [stop.clone().drop_guard(), workers.stop.clone().drop_guard()];
@@ -80,7 +96,7 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
 
     let bound = bind(&settings)?;
     let port = bound.address().port();
-    let ground = ground::lay(&settings, &senses, (&home, port), &master_key, &mut warnings).await?;
+    let ground = ground::lay(&settings, &senses, (&home, port), master_key, &mut warnings).await?;
     workers.tasks.spawn(
         workers
             .stop

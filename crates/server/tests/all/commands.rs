@@ -114,6 +114,24 @@ pub(crate) fn ask(address: &str, request: &str) -> String {
 }
 
 #[test]
+fn a_key_is_told_of_although_the_start_that_made_it_fails() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = merlon(home.path())
+        .args(["start", "--data", "data", "--listen", &address])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(home.path().join("data/master.key").exists());
+    assert!(
+        text(&output).contains("a master key was made in"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
 fn start_serves_keeps_its_things_private_and_stops_cleanly() {
     let home = tempfile::tempdir().unwrap();
     let mut server = Started::new(home.path());
