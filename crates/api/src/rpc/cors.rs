@@ -11,7 +11,7 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "origin, content-type, accept, accept-language, authorization, x-zitadel-orgid, x-user-agent, x-grpc-web, \
      x-requested-with, connect-protocol-version, connect-timeout-ms, grpc-timeout",
 );
-const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE");
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, GET, POST, PUT, PATCH, DELETE");
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "location, content-length, grpc-status, grpc-message, grpc-status-details-bin, retry-after, x-request-id",
 );
