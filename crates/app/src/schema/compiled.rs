@@ -1,4 +1,5 @@
-//! Schemas made ready for checking: bounded before they are compiled, patterns in linear time, nothing fetched.
+//! Schemas made ready for checking: bounded before they are compiled, patterns in linear time, nothing fetched, and nothing that
+//! takes long on the threads that serve requests.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,26 +8,29 @@ use std::{
 
 use domain::{
     base::{InstanceId, SchemaId},
-    user_schema::{Document, Fault, FaultKind, Side},
+    user_schema::{Document, Fault, FaultKind, MAX_LOOKS, Side, Walk},
 };
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Kind};
 use parking_lot::Mutex;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
+use super::pattern::Known;
 use crate::error::{Error, Result};
 
 /// Compiled schemas that are kept.
 const KEPT: usize = 256;
 /// Memory that one pattern may take, in bytes.
 const PATTERN_BYTES: usize = 256 * 1024;
+/// Looks that take less than handing the work to another thread does.
+const LIGHT: u64 = 1000;
 
 /// A schema that data can be checked against.
 #[derive(Debug)]
 pub(super) struct Compiled {
     document: Document,
     validator: Validator,
-    /// A validator for each pattern of `patternProperties`, so that rights follow properties exactly as rules do.
-    patterns: HashMap<String, Validator>,
+    patterns: Known,
 }
 
 /// Why data do not fit their schema. Holds no value of the data.
@@ -45,11 +49,7 @@ impl Compiled {
         let mut plain = schema.clone();
         plain.remove("$schema");
         let validator = build(&Value::Object(plain)).map_err(|error| fault_of(&error))?;
-        let mut patterns = HashMap::new();
-        for pattern in document.patterns() {
-            let validator = build(&json!({ "pattern": pattern })).map_err(|error| fault_of(&error))?;
-            patterns.insert(pattern.to_owned(), validator);
-        }
+        let patterns = Known::of(&document, build).map_err(|error| fault_of(&error))?;
         Ok(Self {
             document,
             validator,
@@ -57,16 +57,29 @@ impl Compiled {
         })
     }
 
-    /// A pattern that is not known matches, so that a right is never wider than meant.
-    fn matches(&self, pattern: &str, name: &str) -> bool {
-        let pattern = self.patterns.get(pattern);
-        pattern.is_none_or(|validator| validator.is_valid(&Value::from(name)))
+    fn walk(&self) -> Walk<'_> {
+        Walk::new(&self.document, &self.patterns)
     }
 
-    /// The part of the data that these sides may read.
+    /// Whether [`Self::readable`] is done at once.
+    pub(super) fn is_read_at_once(&self, data: &Map<String, Value>) -> bool {
+        self.walk().is_legible(data, LIGHT)
+    }
+
+    /// Whether [`Self::admit`] is done at once.
+    pub(super) fn is_checked_at_once(&self, stored: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+        let walk = self.walk();
+        walk.is_cheap(stored, LIGHT) && walk.is_cheap(new, LIGHT)
+    }
+
+    /// The part of the data that these sides may read; nothing when a later revision makes it too costly to tell.
     pub(super) fn readable(&self, data: &Map<String, Value>, sides: &[Side]) -> Map<String, Value> {
-        self.document
-            .readable(data, sides, &|pattern, name| self.matches(pattern, name))
+        let walk = self.walk();
+        if walk.is_legible(data, MAX_LOOKS) {
+            walk.readable(data, sides)
+        } else {
+            Map::new()
+        }
     }
 
     /// Data as they will be stored in the place of `stored`: with what the sides may not see left as it is. Fails when
@@ -77,17 +90,22 @@ impl Compiled {
         new: &Map<String, Value>,
         sides: &[Side],
     ) -> Result<Map<String, Value>, Misfit> {
-        let matches = |pattern: &str, name: &str| self.matches(pattern, name);
         let misfit = |pointer: String, rule: &str| Misfit {
             pointer,
             rule: rule.to_owned(),
         };
-        if !self.document.is_cheap(stored, &matches) || !self.document.is_cheap(new, &matches) {
-            return Err(misfit(String::new(), "size"));
+        let too_costly = || misfit(String::new(), "size");
+        let no_right = |pointer| misfit(pointer, "urn:zitadel:schema:permission");
+        let walk = self.walk();
+        if !walk.is_legible(stored, MAX_LOOKS) {
+            return Err(too_costly());
         }
-        let data = self.document.with_hidden(stored, new, sides, &matches);
-        if let Some(pointer) = self.document.unwritable(stored, &data, sides, &matches) {
-            return Err(misfit(pointer, "urn:zitadel:schema:permission"));
+        let data = walk.with_hidden(stored, new, sides);
+        if !walk.is_cheap(&data, MAX_LOOKS) {
+            return Err(too_costly());
+        }
+        if let Some(pointer) = walk.unwritable(stored, &data, sides) {
+            return Err(no_right(pointer));
         }
         let value = Value::Object(data);
         if let Err(error) = self.validator.validate(&value) {
@@ -181,9 +199,22 @@ fn shortened(text: &str) -> String {
 type Key = (InstanceId, SchemaId, u32);
 
 /// Compiled schemas by instance, id and revision; the oldest go first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SchemaCache {
     kept: Mutex<Kept>,
+    /// Who may look at data for long at the same time.
+    aside: Semaphore,
+}
+
+impl Default for SchemaCache {
+    /// A place per core.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, Into::into);
+        Self {
+            kept: Mutex::default(),
+            aside: Semaphore::new(cores),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -201,6 +232,16 @@ impl SchemaCache {
         let compiled = Arc::new(compile(schema.clone()).await?);
         self.keep(key, &compiled);
         Ok(compiled)
+    }
+
+    /// Looks at data beside the async pool, as many at a time as there are cores.
+    pub(super) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let closed = || Error::Store(store::Error::Closed);
+        let _place = self.aside.acquire().await.map_err(|_| closed())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| closed())
     }
 
     fn keep(&self, key: Key, compiled: &Arc<Compiled>) {
@@ -227,6 +268,8 @@ pub(super) async fn compile(schema: Map<String, Value>) -> Result<Compiled> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn map(value: &Value) -> Map<String, Value> {
@@ -333,5 +376,89 @@ mod tests {
         }
         let kept = cache.kept.lock();
         assert_eq!((kept.by_key.len(), kept.order.len()), (KEPT, KEPT));
+    }
+
+    fn too_costly(schema: &Value, data: &Value) {
+        assert_eq!(misfit(schema, data), (String::new(), "size".to_owned()));
+    }
+
+    #[test]
+    fn many_patterns_of_many_names_are_too_costly() {
+        let patterns = (0..900).map(|n| (format!("^(x{n}|[a-z]{{0,50}})+$"), json!({})));
+        let schema = json!({"patternProperties": Map::from_iter(patterns)});
+        let names = (0..2000).map(|n| (format!("{}{n}", "a".repeat(200)), json!(1)));
+        too_costly(&schema, &Value::Object(names.collect()));
+    }
+
+    #[test]
+    fn many_patterns_of_a_long_text_are_too_costly() {
+        let patterns: Vec<Value> = (150..250)
+            .map(|n| json!({"pattern": format!("^(a|b)*a(a|b){{{n}}}$|^.*$")}))
+            .collect();
+        let text = |length| json!({"a": "ab".repeat(length)});
+        let schema = json!({"properties": {"a": {"allOf": patterns}}});
+        too_costly(&schema, &text(50_000));
+        let few = json!({"properties": {"a": {"allOf": &patterns[..2]}}});
+        assert!(
+            compiled(&few)
+                .admit(&Map::new(), &map(&text(50)), &[Side::Owner])
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_is_left_over_is_not_asked_without_end() {
+        let levels = (0..100).fold(json!({"l": {"properties": {"a": {}}}}), |mut all, n| {
+            let before = if n == 0 { "l".to_owned() } else { format!("l{n}") };
+            all[format!("l{}", n + 1)] =
+                json!({"allOf": [{"$ref": format!("#/$defs/{before}")}], "unevaluatedProperties": false});
+            all
+        });
+        too_costly(
+            &json!({"$ref": "#/$defs/l100", "$defs": levels}),
+            &json!({"a": 1}),
+        );
+    }
+
+    #[test]
+    fn schemas_that_lead_too_deep_end_before_the_stack_does() {
+        let chain = (0..480).fold(json!({}), |mut all, n| {
+            all[format!("d{n}")] = json!({"allOf": [{"$ref": format!("#/$defs/d{}", n + 1)}]});
+            all
+        });
+        let mut schema = json!({"$ref": "#/$defs/d0", "$defs": chain});
+        schema["$defs"]["d480"] = json!({"properties": {"p": {"$ref": "#/$defs/d0"}}});
+        let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({"p": inner}));
+        too_costly(&schema, &nested(20));
+        assert!(
+            compiled(&schema)
+                .admit(&Map::new(), &map(&json!({})), &[Side::Owner])
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn data_of_an_ordinary_size_are_checked_at_once_or_at_least_taken() {
+        let tag = json!({"type": "string", "pattern": "^[a-z0-9-]{1,64}$"});
+        let schema = json!({
+            "type": "object", "required": ["name"], "unevaluatedProperties": false,
+            "properties": {"name": {"type": "string", "maxLength": 200, "pattern": "^\\S.*$"},
+                "email": {"pattern": "^[^@ ]+@[^@ ]+\\.[a-z]{2,}$"}, "id": {"pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"},
+                "tags": {"type": "array", "uniqueItems": true, "items": tag}},
+            "patternProperties": {"^x-[a-z]+$": {"type": "string"}}
+        });
+        let schema = compiled(&schema);
+        let with_tags = |count: usize| {
+            let tags: Vec<String> = (0..count).map(|n| format!("tag-{n}")).collect();
+            map(
+                &json!({"name": "Ada Lovelace", "email": "ada@example.com", "x-note": "hello", "tags": tags,
+                "id": "123e4567-e89b-12d3-a456-426614174000"}),
+            )
+        };
+        let none = Map::new();
+        assert!(schema.is_checked_at_once(&none, &with_tags(0)));
+        assert!(schema.is_read_at_once(&with_tags(500)));
+        let many = with_tags(500);
+        assert_eq!(schema.admit(&none, &many, &[Side::Owner]), Ok(many));
     }
 }

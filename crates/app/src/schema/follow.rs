@@ -1,6 +1,6 @@
 //! What a schema means for its users: which data they may have, who sees which part, and which authenticators they may add.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use domain::{
     base::{InstanceId, SchemaId},
@@ -46,7 +46,14 @@ pub(crate) async fn admit(
 ) -> Result<(SchemaRef, Map<String, Value>)> {
     let content = schema.state.content().ok_or(Error::SchemaUnknown)?;
     let compiled = compiled(ctx, instance, &schema.id, content).await?;
-    let data = compiled.admit(stored, new, sides).map_err(Error::DataMisfit)?;
+    let data = if compiled.is_checked_at_once(stored, new) {
+        compiled.admit(stored, new, sides)
+    } else {
+        let (stored, new, sides) = (stored.clone(), new.clone(), sides.to_vec());
+        let checked = ctx.schemas.aside(move || compiled.admit(&stored, &new, &sides));
+        checked.await?
+    };
+    let data = data.map_err(Error::DataMisfit)?;
     let follows = SchemaRef {
         id: schema.id.clone(),
         revision: content.revision,
@@ -96,7 +103,14 @@ pub(crate) async fn look_by(
         return Ok(None);
     };
     let compiled = compiled(ctx, instance, &follows.id, content).await?;
-    person.data = compiled.readable(&person.data, sides);
+    person.data = if compiled.is_read_at_once(&person.data) {
+        compiled.readable(&person.data, sides)
+    } else {
+        let (data, sides) = (mem::take(&mut person.data), sides.to_vec());
+        ctx.schemas
+            .aside(move || compiled.readable(&data, &sides))
+            .await?
+    };
     Ok(Some(Followed {
         id: follows.id.clone(),
         type_name: content.type_name.as_str().to_owned(),

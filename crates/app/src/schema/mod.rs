@@ -2,6 +2,7 @@
 
 mod compiled;
 mod follow;
+mod pattern;
 
 use domain::{
     access::Permission,

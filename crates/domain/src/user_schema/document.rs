@@ -1,12 +1,12 @@
 //! A JSON Schema as a table of its schemas: bounded, free of endless references, and with the rights that the permission
-//! keyword gives. What `anyOf`, `if` and the like make conditional counts as if it always applied, so that a right is
+//! keyword gives. How it looks at data is not said here. What `anyOf`, `if` and the like make conditional counts as if it always applied, so that a right is
 //! never wider than its author meant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Fault, FaultKind, MAX_BYTES, MAX_DEPTH, MAX_LOOKS, MAX_SUBSCHEMAS};
+use super::{Fault, FaultKind, MAX_BYTES, MAX_DEPTH, MAX_SUBSCHEMAS};
 
 /// The keyword that says who may read and write what it stands at.
 const PERMISSION: &str = "urn:zitadel:schema:permission";
@@ -16,9 +16,6 @@ const DIALECTS: [&str; 3] = [
     "https://json-schema.org/draft/2020-12/schema",
     "https://json-schema.org/draft/2020-12/schema#",
 ];
-
-/// Whether a pattern of `patternProperties` matches the name of a property.
-pub type Matches<'a> = &'a (dyn Fn(&str, &str) -> bool + Sync);
 
 /// From where somebody looks at a user's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +28,7 @@ pub enum Side {
 
 /// The rights that a permission keyword gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Rights {
+pub(super) struct Rights {
     owner: Right,
     own: Right,
 }
@@ -43,13 +40,13 @@ struct Right {
 }
 
 #[derive(Clone, Copy)]
-enum Wish {
+pub(super) enum Wish {
     Read,
     Write,
 }
 
 impl Rights {
-    fn allow(self, sides: &[Side], wish: Wish) -> bool {
+    pub(super) fn allow(self, sides: &[Side], wish: Wish) -> bool {
         sides.iter().any(|side| {
             let right = match side {
                 Side::Owner => self.owner,
@@ -65,19 +62,28 @@ impl Rights {
 
 /// One schema of the document.
 #[derive(Clone, Debug, Default)]
-struct Node {
+pub(super) struct Node {
     pointer: String,
-    rights: Option<Rights>,
+    pub(super) rights: Option<Rights>,
     /// Schemas that look at the same value.
-    same: Vec<usize>,
+    pub(super) same: Vec<usize>,
     /// As `same`, but what they say is no promise: `not`.
-    against: Vec<usize>,
-    properties: HashMap<String, usize>,
-    patterns: Vec<(String, usize)>,
-    other_properties: Vec<usize>,
-    names: Vec<usize>,
-    first_items: Vec<usize>,
-    items: Vec<usize>,
+    pub(super) against: Vec<usize>,
+    pub(super) properties: HashMap<String, usize>,
+    /// Patterns of names, each with the schema of what they fit.
+    pub(super) patterns: Vec<(usize, usize)>,
+    pub(super) other_properties: Vec<usize>,
+    pub(super) names: Vec<usize>,
+    pub(super) first_items: Vec<usize>,
+    pub(super) items: Vec<usize>,
+    /// Patterns of texts.
+    pub(super) texts: Vec<usize>,
+    /// The bytes of the names and values that it lists.
+    pub(super) own: u64,
+    /// Whether it compares values as a whole.
+    pub(super) compares: bool,
+    /// Whether it has the others look again, to find what they left over.
+    pub(super) asks_what_is_left: bool,
     /// Where `$ref` leads, before it is found.
     reference: Option<String>,
 }
@@ -86,12 +92,11 @@ struct Node {
 #[derive(Clone, Debug)]
 pub struct Document {
     /// In an order in which every schema comes before those that look at the same value for it.
-    nodes: Vec<Node>,
-    root: usize,
+    pub(super) nodes: Vec<Node>,
+    pub(super) root: usize,
+    /// Every pattern once, of names and of texts.
+    pub(super) patterns: Vec<String>,
 }
-
-/// Schemas that look at one value: how often each does, and whether its rights bind.
-type Looks = BTreeMap<usize, (u64, bool)>;
 
 impl Document {
     /// Reads a schema; fails with the first fault.
@@ -118,302 +123,29 @@ impl Document {
         let mut reader = Reader::default();
         reader.object(schema, "")?;
         reader.resolve()?;
-        in_order(reader.nodes)
+        let (nodes, root) = in_order(reader.nodes)?;
+        Ok(Self {
+            nodes,
+            root,
+            patterns: reader.patterns,
+        })
     }
 
-    /// The patterns of all `patternProperties`.
+    /// Its patterns, each once.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
-        self.nodes
-            .iter()
-            .flat_map(|node| node.patterns.iter().map(|(pattern, _)| pattern.as_str()))
+        self.patterns.iter().map(String::as_str)
     }
 
-    /// Whether checking these data takes no more looks than [`MAX_LOOKS`].
-    pub fn is_cheap(&self, data: &Map<String, Value>, matches: Matches<'_>) -> bool {
-        let mut left = MAX_LOOKS;
-        self.spend_object(&self.looks_at_root(), data, matches, &mut left)
+    /// Those of them that are tried for names.
+    pub fn patterns_of_names(&self) -> impl Iterator<Item = &str> {
+        let used = self.nodes.iter().flat_map(|node| &node.patterns);
+        used.map(|(pattern, _)| self.patterns[*pattern].as_str())
     }
 
-    /// The part of the data that these sides may read.
-    #[must_use]
-    pub fn readable(
-        &self,
-        data: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Map<String, Value> {
-        let looks = self.looks_at_root();
-        if !self.allow(&looks, sides, Wish::Read) {
-            return Map::new();
-        }
-        self.readable_object(&looks, data, sides, matches)
+    /// Whether any part of it gives rights, that is, may keep something from somebody.
+    pub(super) fn binds(&self) -> bool {
+        self.nodes.iter().any(|node| node.rights.is_some())
     }
-
-    /// New data with what these sides may not read put back where it is not part of it: nobody removes what they do not
-    /// see. Items of lists are not put back, for nobody can say where.
-    #[must_use]
-    pub fn with_hidden(
-        &self,
-        stored: &Map<String, Value>,
-        new: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Map<String, Value> {
-        let looks = self.looks_at_root();
-        if !self.allow(&looks, sides, Wish::Read) && new.is_empty() {
-            return stored.clone();
-        }
-        self.with_hidden_object(&looks, stored, new, sides, matches)
-    }
-
-    /// Where these data change something that these sides may not write, as a JSON pointer.
-    pub fn unwritable(
-        &self,
-        stored: &Map<String, Value>,
-        new: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Option<String> {
-        let looks = self.looks_at_root();
-        if stored == new {
-            return None;
-        }
-        if !self.allow(&looks, sides, Wish::Write) {
-            return Some(String::new());
-        }
-        self.unwritable_object(&looks, stored, new, sides, matches)
-    }
-
-    fn looks_at_root(&self) -> Looks {
-        self.close(Looks::from([(self.root, (1, true))]))
-    }
-
-    /// Adds the schemas that look at the same value; those always stand behind the ones that they look for.
-    fn close(&self, seeds: Looks) -> Looks {
-        let mut open = seeds;
-        let mut closed = Looks::new();
-        while let Some((place, (times, binding))) = open.pop_first() {
-            closed.insert(place, (times, binding));
-            let node = &self.nodes[place];
-            for next in &node.same {
-                add(&mut open, *next, times, binding);
-            }
-            for next in &node.against {
-                add(&mut open, *next, times, false);
-            }
-        }
-        closed
-    }
-
-    fn looks_at_property(&self, looks: &Looks, name: &str, matches: Matches<'_>) -> Looks {
-        let mut seeds = Looks::new();
-        for (place, (times, binding)) in looks {
-            let node = &self.nodes[*place];
-            let by_name = node.properties.get(name).copied();
-            let by_pattern = node
-                .patterns
-                .iter()
-                .filter(|(pattern, _)| matches(pattern, name))
-                .map(|(_, next)| *next);
-            let named: Vec<usize> = by_name.into_iter().chain(by_pattern).collect();
-            let others = if named.is_empty() {
-                &node.other_properties[..]
-            } else {
-                &[]
-            };
-            for next in named.iter().chain(others) {
-                add(&mut seeds, *next, *times, *binding);
-            }
-        }
-        self.close(seeds)
-    }
-
-    fn looks_at_item(&self, looks: &Looks, index: usize) -> Looks {
-        let mut seeds = Looks::new();
-        for (place, (times, binding)) in looks {
-            let node = &self.nodes[*place];
-            for next in node.first_items.get(index).into_iter().chain(&node.items) {
-                add(&mut seeds, *next, *times, *binding);
-            }
-        }
-        self.close(seeds)
-    }
-
-    fn allow(&self, looks: &Looks, sides: &[Side], wish: Wish) -> bool {
-        looks
-            .iter()
-            .filter(|(_, (_, binding))| *binding)
-            .filter_map(|(place, _)| self.nodes[*place].rights)
-            .all(|rights| rights.allow(sides, wish))
-    }
-
-    fn spend(&self, looks: &Looks, value: &Value, matches: Matches<'_>, left: &mut u64) -> bool {
-        match value {
-            Value::Object(object) => self.spend_object(looks, object, matches, left),
-            Value::Array(items) => {
-                pay(looks, left)
-                    && items.iter().enumerate().all(|(index, item)| {
-                        self.spend(&self.looks_at_item(looks, index), item, matches, left)
-                    })
-            }
-            _ => pay(looks, left),
-        }
-    }
-
-    fn spend_object(
-        &self,
-        looks: &Looks,
-        object: &Map<String, Value>,
-        matches: Matches<'_>,
-        left: &mut u64,
-    ) -> bool {
-        pay(looks, left)
-            && object.iter().all(|(name, value)| {
-                let mut names = Looks::new();
-                for (place, (times, _)) in looks {
-                    for next in &self.nodes[*place].names {
-                        add(&mut names, *next, *times, false);
-                    }
-                }
-                pay(&self.close(names), left)
-                    && self.spend(
-                        &self.looks_at_property(looks, name, matches),
-                        value,
-                        matches,
-                        left,
-                    )
-            })
-    }
-
-    fn readable_object(
-        &self,
-        looks: &Looks,
-        data: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Map<String, Value> {
-        data.iter()
-            .filter_map(|(name, value)| {
-                let looks = self.looks_at_property(looks, name, matches);
-                let value = self.readable_value(&looks, value, sides, matches)?;
-                Some((name.clone(), value))
-            })
-            .collect()
-    }
-
-    fn readable_value(
-        &self,
-        looks: &Looks,
-        value: &Value,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Option<Value> {
-        if !self.allow(looks, sides, Wish::Read) {
-            return None;
-        }
-        Some(match value {
-            Value::Object(object) => Value::Object(self.readable_object(looks, object, sides, matches)),
-            Value::Array(items) => {
-                let items = items.iter().enumerate();
-                let readable = items.filter_map(|(index, item)| {
-                    self.readable_value(&self.looks_at_item(looks, index), item, sides, matches)
-                });
-                Value::Array(readable.collect())
-            }
-            plain => plain.clone(),
-        })
-    }
-
-    fn with_hidden_object(
-        &self,
-        looks: &Looks,
-        stored: &Map<String, Value>,
-        new: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Map<String, Value> {
-        let mut all = new.clone();
-        for (name, old) in stored {
-            let looks = self.looks_at_property(looks, name, matches);
-            match (old, new.get(name)) {
-                (_, None) if !self.allow(&looks, sides, Wish::Read) => {
-                    all.insert(name.clone(), old.clone());
-                }
-                (Value::Object(old), Some(Value::Object(new))) => {
-                    let merged = self.with_hidden_object(&looks, old, new, sides, matches);
-                    all.insert(name.clone(), Value::Object(merged));
-                }
-                _ => {}
-            }
-        }
-        all
-    }
-
-    fn unwritable_object(
-        &self,
-        looks: &Looks,
-        stored: &Map<String, Value>,
-        new: &Map<String, Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Option<String> {
-        let gone = stored.keys().filter(|name| !new.contains_key(*name));
-        new.keys().chain(gone).find_map(|name| {
-            let looks = self.looks_at_property(looks, name, matches);
-            let below = self.unwritable_value(&looks, stored.get(name), new.get(name), sides, matches)?;
-            Some(format!("/{}{below}", escape(name)))
-        })
-    }
-
-    fn unwritable_value<'a>(
-        &self,
-        looks: &Looks,
-        stored: Option<&'a Value>,
-        new: Option<&'a Value>,
-        sides: &[Side],
-        matches: Matches<'_>,
-    ) -> Option<String> {
-        if stored == new {
-            return None;
-        }
-        if !self.allow(looks, sides, Wish::Write) {
-            return Some(String::new());
-        }
-        let none = Map::new();
-        let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
-        if let Some(pointer) = self.unwritable_object(
-            looks,
-            object(stored).unwrap_or(&none),
-            object(new).unwrap_or(&none),
-            sides,
-            matches,
-        ) {
-            return Some(pointer);
-        }
-        let items = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let (old, new) = (items(stored), items(new));
-        (0..old.len().max(new.len())).find_map(|index| {
-            let looks = self.looks_at_item(looks, index);
-            let below = self.unwritable_value(&looks, old.get(index), new.get(index), sides, matches)?;
-            Some(format!("/{index}{below}"))
-        })
-    }
-}
-
-fn add(looks: &mut Looks, place: usize, times: u64, binding: bool) {
-    let entry = looks.entry(place).or_insert((0, false));
-    entry.0 = entry.0.saturating_add(times);
-    entry.1 |= binding;
-}
-
-fn pay(looks: &Looks, left: &mut u64) -> bool {
-    for (times, _) in looks.values() {
-        match left.checked_sub(*times) {
-            Some(rest) => *left = rest,
-            None => return false,
-        }
-    }
-    true
 }
 
 fn deeper_than(value: &Value, levels: usize) -> bool {
@@ -425,7 +157,7 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn escape(name: &str) -> String {
+pub(super) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
@@ -433,6 +165,8 @@ fn escape(name: &str) -> String {
 #[derive(Default)]
 struct Reader {
     nodes: Vec<Node>,
+    patterns: Vec<String>,
+    pattern_places: HashMap<String, usize>,
 }
 
 impl Reader {
@@ -485,13 +219,23 @@ impl Reader {
                 .same
                 .extend(self.named(value, &at)?.into_iter().map(|(_, place)| place)),
             "properties" => node.properties.extend(self.named(value, &at)?),
-            "patternProperties" => node.patterns.extend(self.named(value, &at)?),
-            "additionalProperties" | "unevaluatedProperties" => {
+            "patternProperties" => {
+                for (pattern, place) in self.named(value, &at)? {
+                    node.patterns.push((self.pattern(&pattern), place));
+                }
+            }
+            "additionalProperties" => node.other_properties.push(self.schema(value, at)?),
+            "unevaluatedProperties" => {
                 node.other_properties.push(self.schema(value, at)?);
+                node.asks_what_is_left = true;
             }
             "propertyNames" => node.names.push(self.schema(value, at)?),
             "prefixItems" => node.first_items.extend(self.list(value, &at)?),
-            "items" | "contains" | "unevaluatedItems" => node.items.push(self.schema(value, at)?),
+            "items" | "contains" => node.items.push(self.schema(value, at)?),
+            "unevaluatedItems" => {
+                node.items.push(self.schema(value, at)?);
+                node.asks_what_is_left = true;
+            }
             "$defs" | "definitions" => _ = self.named(value, &at)?,
             "contentSchema" => _ = self.schema(value, at)?,
             "$ref" => {
@@ -508,9 +252,36 @@ impl Reader {
                     kind: FaultKind::Unsupported,
                 });
             }
-            _ => {}
+            _ => self.rule(node, keyword, value),
         }
         Ok(())
+    }
+
+    /// What a keyword without schemas below it adds to the work of a look.
+    fn rule(&mut self, node: &mut Node, keyword: &str, value: &Value) {
+        match keyword {
+            "pattern" => {
+                let pattern = value.as_str().map(|pattern| self.pattern(pattern));
+                node.texts.extend(pattern);
+            }
+            "uniqueItems" => node.compares |= value == &Value::Bool(true),
+            "enum" | "const" => {
+                node.compares = true;
+                node.own += bytes(value);
+            }
+            "required" | "dependentRequired" => node.own += bytes(value),
+            _ => {}
+        }
+    }
+
+    fn pattern(&mut self, pattern: &str) -> usize {
+        if let Some(place) = self.pattern_places.get(pattern) {
+            return *place;
+        }
+        let place = self.patterns.len();
+        self.patterns.push(pattern.to_owned());
+        self.pattern_places.insert(pattern.to_owned(), place);
+        place
     }
 
     fn list(&mut self, value: &Value, at: &str) -> Result<Vec<usize>, Fault> {
@@ -551,6 +322,10 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn bytes(value: &Value) -> u64 {
+    u64::try_from(value.to_string().len()).unwrap_or(u64::MAX)
 }
 
 fn malformed(at: &str) -> Fault {
@@ -609,7 +384,7 @@ fn rights(value: &Value, at: &str) -> Result<Rights, Fault> {
 
 /// Orders the table so that every schema stands before those that look at the same value for it. There is no such order
 /// when one of them looks for itself: checking it would never end.
-fn in_order(nodes: Vec<Node>) -> Result<Document, Fault> {
+fn in_order(nodes: Vec<Node>) -> Result<(Vec<Node>, usize), Fault> {
     let mut waiting = vec![0_usize; nodes.len()];
     let next = |node: &Node| node.same.iter().chain(&node.against).copied().collect::<Vec<_>>();
     for node in &nodes {
@@ -637,7 +412,7 @@ fn in_order(nodes: Vec<Node>) -> Result<Document, Fault> {
     Ok(renumbered(nodes, &order))
 }
 
-fn renumbered(nodes: Vec<Node>, order: &[usize]) -> Document {
+fn renumbered(nodes: Vec<Node>, order: &[usize]) -> (Vec<Node>, usize) {
     let mut places = vec![0; nodes.len()];
     for (new, old) in order.iter().enumerate() {
         places[*old] = new;
@@ -664,8 +439,8 @@ fn renumbered(nodes: Vec<Node>, order: &[usize]) -> Document {
         })
         .collect();
     sorted.sort_by_key(|(place, _)| *place);
-    Document {
-        nodes: sorted.into_iter().map(|(_, node)| node).collect(),
-        root: places.first().copied().unwrap_or_default(),
-    }
+    (
+        sorted.into_iter().map(|(_, node)| node).collect(),
+        places.first().copied().unwrap_or_default(),
+    )
 }

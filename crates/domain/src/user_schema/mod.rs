@@ -4,6 +4,7 @@
 mod document;
 mod event;
 mod fault;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -11,9 +12,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use document::{Document, Matches, Side};
+pub use document::{Document, Side};
 pub use event::Event;
 pub use fault::{Fault, FaultKind};
+pub use walk::{Patterns, Walk};
 
 use crate::base::{Aggregate, Decision, Timestamp};
 
@@ -23,8 +25,10 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const MAX_DEPTH: usize = 32;
 /// How many schemas a schema may consist of.
 pub const MAX_SUBSCHEMAS: usize = 1000;
-/// How many looks at a part of the data checking it may take.
+/// How many looks at a part of the data checking it may take; the steps of patterns count as well.
 pub const MAX_LOOKS: u64 = 100_000;
+/// Through how many schemas one may lead to another while data are checked, for that takes the stack.
+pub const MAX_DEEP: usize = 1000;
 
 /// A user schema, or the place where one could be.
 #[derive(Clone, Debug, Default, PartialEq)]

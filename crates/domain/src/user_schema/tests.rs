@@ -1,5 +1,7 @@
 //! What a schema accepts and refuses, and what its permission keyword allows.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -226,26 +228,166 @@ fn hostile_schemas_are_refused() {
     assert_eq!(fault(&json!({"properties": {"a": 7}})).1, FaultKind::Malformed);
 }
 
-const NEVER: Matches<'static> = &|_, _| false;
+/// Patterns that fit by a rule of the test, each of this weight, and how many steps they were made to take.
+struct Tried<F> {
+    weight: u64,
+    fits: F,
+    steps: Cell<u64>,
+}
+
+impl<F: Fn(&str, &str) -> bool> Patterns for Tried<F> {
+    fn weight(&self, _pattern: &str) -> u64 {
+        self.weight
+    }
+
+    fn matches(&self, pattern: &str, text: &str) -> bool {
+        let steps = self.weight * u64::try_from(text.len()).expect("a length");
+        self.steps.set(self.steps.get() + steps);
+        (self.fits)(pattern, text)
+    }
+}
+
+fn tried<F: Fn(&str, &str) -> bool>(weight: u64, fits: F) -> Tried<F> {
+    let steps = Cell::default();
+    Tried { weight, fits, steps }
+}
+
+fn parsed(schema: &Value) -> Document {
+    Document::parse(&map(schema)).expect("a schema")
+}
+
+fn is_cheap(document: &Document, data: &Value) -> bool {
+    Walk::new(document, &tried(1, |_, _| false)).is_cheap(&map(data), MAX_LOOKS)
+}
 
 #[test]
 fn a_schema_that_multiplies_itself_is_cheap_until_the_data_nest() {
-    let tree = json!({"properties": {"p": {"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}}});
-    let document = Document::parse(&map(&tree)).expect("a schema");
+    let tree =
+        parsed(&json!({"properties": {"p": {"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]}}}));
     let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({"p": inner}));
-    assert!(document.is_cheap(&map(&nested(5)), NEVER));
-    assert!(!document.is_cheap(&map(&nested(40)), NEVER));
+    assert!(is_cheap(&tree, &nested(5)));
+    assert!(!is_cheap(&tree, &nested(40)));
     let laughs = (0..30).fold(json!({"$defs": {"l0": {}}}), |mut all, n| {
         let before = json!({"$ref": format!("#/$defs/l{n}")});
         all["$defs"][format!("l{}", n + 1)] = json!({"allOf": [before.clone(), before]});
         all["$ref"] = format!("#/$defs/l{}", n + 1).into();
         all
     });
+    assert!(!is_cheap(&parsed(&laughs), &json!({})));
+}
+
+#[test]
+fn patterns_of_names_take_no_more_steps_than_were_paid_for() {
+    let patterns = (0..900).map(|n| {
+        (
+            format!("p{n}"),
+            json!({"urn:zitadel:schema:permission": {"owner": "r"}}),
+        )
+    });
+    let document = parsed(&json!({"patternProperties": Map::from_iter(patterns)}));
+    let names = (0..2000).map(|n| (format!("{}{n}", "a".repeat(200)), json!(1)));
+    let data: Map<String, Value> = names.collect();
+    let patterns = tried(100, |_, _| true);
+    let walk = Walk::new(&document, &patterns);
+    assert!(!walk.is_cheap(&data, MAX_LOOKS));
+    assert!(!walk.is_legible(&data, MAX_LOOKS));
     assert!(
-        !Document::parse(&map(&laughs))
-            .expect("a schema")
-            .is_cheap(&Map::new(), NEVER)
+        patterns.steps.get() <= 2 * 16 * MAX_LOOKS,
+        "{}",
+        patterns.steps.get()
     );
+}
+
+#[test]
+fn a_name_is_tried_once_however_often_it_is_looked_at() {
+    let document = parsed(
+        &json!({"patternProperties": {"p": {}, "q": {}}, "properties": {"a": {"urn:zitadel:schema:permission": {"owner": "rw"}}}}),
+    );
+    let patterns = tried(3, |_, _| false);
+    let walk = Walk::new(&document, &patterns);
+    let data = map(&json!({"name": 1}));
+    assert!(walk.is_cheap(&data, MAX_LOOKS) && walk.is_legible(&data, MAX_LOOKS));
+    assert_eq!(walk.with_hidden(&data, &data, &[Side::Own]), data);
+    assert_eq!(walk.unwritable(&data, &Map::new(), &[Side::Own]), None);
+    assert_eq!(walk.readable(&data, &[Side::Own]), data);
+    assert_eq!(patterns.steps.get(), 2 * 3 * 4);
+}
+
+#[test]
+fn patterns_of_texts_cost_by_weight_and_length_and_are_not_run_for_it() {
+    let patterns: Vec<Value> = (0..100).map(|n| json!({"pattern": n.to_string()})).collect();
+    let document = parsed(&json!({"properties": {"a": {"allOf": patterns}}}));
+    let patterns = tried(300, |_, _| true);
+    let walk = Walk::new(&document, &patterns);
+    let cheap = |length: usize| walk.is_cheap(&map(&json!({"a": "a".repeat(length)})), MAX_LOOKS);
+    assert!(cheap(30));
+    assert!(!cheap(100) && !cheap(100_000));
+    let names = parsed(&json!({"propertyNames": {"pattern": "p"}}));
+    let walk = Walk::new(&names, &patterns);
+    assert!(walk.is_cheap(&map(&json!({"a": 1})), MAX_LOOKS));
+    assert!(!walk.is_cheap(&map(&json!({"a".repeat(10_000): 1})), MAX_LOOKS));
+    assert_eq!(patterns.steps.get(), 0);
+}
+
+#[test]
+fn long_lists_of_values_and_whole_values_cost_what_they_are_long() {
+    let looks = |rule: Value| {
+        let many: Vec<Value> = (0..500).map(|_| rule.clone()).collect();
+        parsed(&json!({"properties": {"a": {"allOf": many}}}))
+    };
+    let unique = looks(json!({"uniqueItems": true}));
+    assert!(is_cheap(&unique, &json!({"a": [1, 2, 3]})));
+    assert!(!is_cheap(&unique, &json!({"a": vec![0; 10_000]})));
+    let options: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+    let one_of_many =
+        parsed(&json!({"items": {"enum": options}, "properties": {"l": {"items": {"$ref": "#/items"}}}}));
+    assert!(is_cheap(&one_of_many, &json!({"l": ["1", "2"]})));
+    assert!(!is_cheap(&one_of_many, &json!({"l": vec!["1"; 1000]})));
+    let empty = looks(json!({}));
+    assert!(
+        !is_cheap(&empty, &json!({"a": vec![0; 10_000]})),
+        "each item is asked for by each"
+    );
+}
+
+#[test]
+fn what_asks_for_the_rest_has_the_others_look_again() {
+    let chain = |levels: usize, more: Value| {
+        let levels = (0..levels).fold(json!({"properties": {"a": {}}}), |inner, _| {
+            let mut outer = more.clone();
+            outer["allOf"] = json!([inner]);
+            outer
+        });
+        parsed(&levels)
+    };
+    assert!(is_cheap(&chain(14, json!({})), &json!({"a": 1})));
+    assert!(is_cheap(
+        &chain(3, json!({"unevaluatedProperties": false})),
+        &json!({"a": 1})
+    ));
+    assert!(!is_cheap(
+        &chain(14, json!({"unevaluatedProperties": false})),
+        &json!({"a": 1})
+    ));
+    assert!(!is_cheap(
+        &chain(14, json!({"unevaluatedItems": false})),
+        &json!({"a": 1})
+    ));
+}
+
+#[test]
+fn schemas_lead_to_each_other_only_so_deep() {
+    let chain = (0..300).fold(
+        json!({"d300": {"properties": {"p": {"$ref": "#/$defs/d0"}}}}),
+        |mut all, n| {
+            all[format!("d{n}")] = json!({"$ref": format!("#/$defs/d{}", n + 1)});
+            all
+        },
+    );
+    let document = parsed(&json!({"$ref": "#/$defs/d0", "$defs": chain}));
+    let nested = |levels| (0..levels).fold(json!({}), |inner, _| json!({"p": inner}));
+    assert!(is_cheap(&document, &nested(1)));
+    assert!(!is_cheap(&document, &nested(5)));
 }
 
 fn person() -> Document {
@@ -263,26 +405,39 @@ fn person() -> Document {
     Document::parse(&map(&schema)).expect("a schema")
 }
 
+fn readable(document: &Document, data: &Value, sides: &[Side]) -> Value {
+    let patterns = tried(1, |pattern, name: &str| pattern == "^p" && name.starts_with('p'));
+    Value::Object(Walk::new(document, &patterns).readable(&map(data), sides))
+}
+
+fn merged(document: &Document, stored: &Value, new: &Value, side: Side) -> Value {
+    let patterns = tried(1, |_, _| false);
+    let walk = Walk::new(document, &patterns);
+    Value::Object(walk.with_hidden(&map(stored), &map(new), &[side]))
+}
+
+fn denied(stored: &Value, new: &Value, side: Side) -> Option<String> {
+    let (document, patterns) = (person(), tried(1, |_, _| false));
+    Walk::new(&document, &patterns).unwritable(&map(stored), &map(new), &[side])
+}
+
 #[test]
 fn everybody_reads_what_is_theirs_to_read() {
-    let data = map(
-        &json!({"name": "Ada", "salary": 1, "level": 2, "diary": "x", "notes": [{"secret": 1, "n": 2}], "free": 3}),
-    );
-    let own = person().readable(&data, &[Side::Own], NEVER);
+    let data = json!({"name": "Ada", "salary": 1, "level": 2, "diary": "x", "notes": [{"secret": 1, "n": 2}], "free": 3});
     assert_eq!(
-        Value::Object(own),
+        readable(&person(), &data, &[Side::Own]),
         json!({"name": "Ada", "level": 2, "diary": "x", "notes": [{"n": 2}], "free": 3})
     );
-    let owner = person().readable(&data, &[Side::Owner], NEVER);
-    assert!(!owner.contains_key("diary") && owner.contains_key("salary"));
-    assert_eq!(person().readable(&data, &[Side::Owner, Side::Own], NEVER), data);
-    assert!(person().readable(&data, &[], NEVER).get("salary").is_none());
+    let owner = readable(&person(), &data, &[Side::Owner]);
+    assert!(owner.get("diary").is_none() && owner.get("salary").is_some());
+    assert_eq!(readable(&person(), &data, &[Side::Owner, Side::Own]), data);
+    assert!(readable(&person(), &data, &[]).get("salary").is_none());
 }
 
 #[test]
 fn only_changes_need_the_right_to_write() {
-    let stored = map(&json!({"name": "Ada", "level": 2, "home": {"a/b": 1, "c": 2}}));
-    let denied = |new: &Value, side| person().unwritable(&stored, &map(new), &[side], NEVER);
+    let stored = json!({"name": "Ada", "level": 2, "home": {"a/b": 1, "c": 2}});
+    let denied = |new: &Value, side| denied(&stored, new, side);
     assert_eq!(
         denied(
             &json!({"name": "Eve", "level": 2, "home": {"a/b": 1, "c": 3}}),
@@ -315,15 +470,12 @@ fn only_changes_need_the_right_to_write() {
 
 #[test]
 fn what_is_not_seen_is_not_removed_by_leaving_it_out() {
-    let stored = map(&json!({"name": "Ada", "salary": 1, "level": 2}));
-    let sent = map(&json!({"name": "Eve", "level": 2}));
-    let merged = person().with_hidden(&stored, &sent, &[Side::Own], NEVER);
-    assert_eq!(
-        Value::Object(merged.clone()),
-        json!({"name": "Eve", "salary": 1, "level": 2})
-    );
-    assert_eq!(person().unwritable(&stored, &merged, &[Side::Own], NEVER), None);
-    assert_eq!(person().with_hidden(&stored, &sent, &[Side::Owner], NEVER), sent);
+    let stored = json!({"name": "Ada", "salary": 1, "level": 2});
+    let sent = json!({"name": "Eve", "level": 2});
+    let all = json!({"name": "Eve", "salary": 1, "level": 2});
+    assert_eq!(merged(&person(), &stored, &sent, Side::Own), all);
+    assert_eq!(denied(&stored, &all, Side::Own), None);
+    assert_eq!(merged(&person(), &stored, &sent, Side::Owner), sent);
 }
 
 #[test]
@@ -335,10 +487,8 @@ fn rights_behind_conditions_and_patterns_always_hold_but_not_behind_not() {
         "patternProperties": {"^p": keyword},
         "additionalProperties": {"urn:zitadel:schema:permission": {"self": "r"}}
     });
-    let document = Document::parse(&map(&schema)).expect("a schema");
-    let matches: Matches<'_> = &|pattern, name| pattern == "^p" && name.starts_with('p');
-    let data = map(&json!({"a": 1, "b": 2, "p1": 3}));
-    let own = document.readable(&data, &[Side::Own], matches);
-    assert_eq!(Value::Object(own), json!({"b": 2}));
+    let document = parsed(&schema);
+    let data = json!({"a": 1, "b": 2, "p1": 3});
+    assert_eq!(readable(&document, &data, &[Side::Own]), json!({"b": 2}));
     assert_eq!(document.patterns().collect::<Vec<_>>(), ["^p"]);
 }
