@@ -100,7 +100,7 @@ impl Compiled {
         if !walk.is_legible(stored, MAX_LOOKS) {
             return Err(too_costly());
         }
-        let data = walk.with_hidden(stored, new, sides);
+        let data = walk.with_hidden(stored, new, sides).map_err(no_right)?;
         if !walk.is_cheap(&data, MAX_LOOKS) {
             return Err(too_costly());
         }

@@ -307,7 +307,7 @@ fn a_name_is_tried_once_however_often_it_is_looked_at() {
     let walk = Walk::new(&document, &patterns);
     let data = map(&json!({"name": 1}));
     assert!(walk.is_cheap(&data, MAX_LOOKS) && walk.is_legible(&data, MAX_LOOKS));
-    assert_eq!(walk.with_hidden(&data, &data, &[Side::Own]), data);
+    assert_eq!(walk.with_hidden(&data, &data, &[Side::Own]), Ok(data.clone()));
     assert_eq!(walk.unwritable(&data, &Map::new(), &[Side::Own]), None);
     assert_eq!(walk.readable(&data, &[Side::Own]), data);
     assert_eq!(patterns.steps.get(), 2 * 3 * 4);
@@ -410,10 +410,11 @@ fn readable(document: &Document, data: &Value, sides: &[Side]) -> Value {
     Value::Object(Walk::new(document, &patterns).readable(&map(data), sides))
 }
 
-fn merged(document: &Document, stored: &Value, new: &Value, side: Side) -> Value {
+fn merged(document: &Document, stored: &Value, new: &Value, side: Side) -> Result<Value, String> {
     let patterns = tried(1, |_, _| false);
     let walk = Walk::new(document, &patterns);
-    Value::Object(walk.with_hidden(&map(stored), &map(new), &[side]))
+    let all = walk.with_hidden(&map(stored), &map(new), &[side])?;
+    Ok(Value::Object(all))
 }
 
 fn denied(stored: &Value, new: &Value, side: Side) -> Option<String> {
@@ -473,9 +474,78 @@ fn what_is_not_seen_is_not_removed_by_leaving_it_out() {
     let stored = json!({"name": "Ada", "salary": 1, "level": 2});
     let sent = json!({"name": "Eve", "level": 2});
     let all = json!({"name": "Eve", "salary": 1, "level": 2});
-    assert_eq!(merged(&person(), &stored, &sent, Side::Own), all);
+    assert_eq!(merged(&person(), &stored, &sent, Side::Own), Ok(all.clone()));
     assert_eq!(denied(&stored, &all, Side::Own), None);
-    assert_eq!(merged(&person(), &stored, &sent, Side::Owner), sent);
+    assert_eq!(merged(&person(), &stored, &sent, Side::Owner), Ok(sent));
+}
+
+#[test]
+fn a_list_that_hides_something_stays_where_it_is() {
+    let stored = json!({"name": "Ada", "notes": [{"secret": 1, "n": 1}, {"secret": 2, "n": 2}]});
+    let own = |new: &Value| merged(&person(), &stored, new, Side::Own);
+    let mut shown = readable(&person(), &stored, &[Side::Own]);
+    shown["name"] = "Eve".into();
+    let renamed = json!({"name": "Eve", "notes": stored["notes"]});
+    assert_eq!(own(&shown), Ok(renamed.clone()), "sent back as it was shown");
+    assert_eq!(own(&json!({"name": "Eve"})), Ok(renamed), "left out");
+    let changed = json!({"name": "Ada", "notes": [{"n": 7}, {"n": 2}]});
+    let all = json!({"name": "Ada", "notes": [{"secret": 1, "n": 7}, {"secret": 2, "n": 2}]});
+    assert_eq!(own(&changed), Ok(all.clone()), "changed in its place");
+    assert_eq!(denied(&stored, &all, Side::Own), None);
+    for other in [
+        json!([{"n": 1}]),
+        json!([{"n": 1}, {"n": 2}, {"n": 3}]),
+        json!("none"),
+        json!({}),
+    ] {
+        let new = json!({"name": "Ada", "notes": other});
+        assert_eq!(own(&new), Err("/notes".to_owned()), "{new}");
+    }
+    let seen = json!({"name": "Ada", "notes": [{"secret": 2}]});
+    assert_eq!(
+        merged(&person(), &stored, &seen, Side::Owner),
+        Ok(seen),
+        "whoever sees all may do all"
+    );
+}
+
+#[test]
+fn items_and_lists_of_lists_that_are_hidden_stay_as_well() {
+    let hidden = json!({"urn:zitadel:schema:permission": {"owner": "rw"}});
+    let schema = parsed(&json!({"properties": {
+        "pair": {"prefixItems": [hidden]},
+        "deep": {"properties": {"rows": {"items": {"items": {"properties": {"h": hidden}}}}}}}}));
+    let stored = json!({"pair": [1, 2, 3], "deep": {"rows": [[{"h": 1, "v": 1}], []], "free": 1}});
+    let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
+    let shown = readable(&schema, &stored, &[Side::Own]);
+    assert_eq!(
+        shown,
+        json!({"pair": [2, 3], "deep": {"rows": [[{"v": 1}], []], "free": 1}})
+    );
+    assert_eq!(own(&shown), Ok(stored.clone()));
+    let kept = json!({"pair": [1, 2, 3], "deep": {"rows": stored["deep"]["rows"]}});
+    assert_eq!(
+        own(&json!({})),
+        Ok(kept),
+        "what is seen outside of the lists goes"
+    );
+    let swapped = json!({"pair": [3, 2], "deep": {"rows": [[{"v": 2}], [4]], "free": 1}});
+    let error = own(&swapped).map(|_| ());
+    assert_eq!(error, Ok(()), "the list that grew hides nothing");
+    let longer = json!({"pair": [2, 3], "deep": {"rows": [[{"v": 1}, {}], []]}});
+    assert_eq!(own(&longer), Err("/deep/rows/0".to_owned()));
+}
+
+#[test]
+fn what_may_be_written_but_not_read_is_replaced_and_never_lost() {
+    let blind = json!({"urn:zitadel:schema:permission": {"owner": "rw", "self": "w"}});
+    let schema =
+        parsed(&json!({"properties": {"codes": blind, "list": {"items": {"properties": {"pin": blind}}}}}));
+    let stored = json!({"codes": [1, 2], "list": [{"pin": 1}, {"pin": 2}]});
+    let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
+    let replaced = json!({"codes": [3], "list": [{"pin": 1}, {"pin": 2}]});
+    assert_eq!(own(&json!({"codes": [3]})), Ok(replaced));
+    assert_eq!(own(&json!({"list": [{}]})), Err("/list".to_owned()));
 }
 
 #[test]

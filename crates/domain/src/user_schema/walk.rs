@@ -106,23 +106,22 @@ impl<'a> Walk<'a> {
         self.readable_object(&looks, data, sides)
     }
 
-    /// New data with what these sides may not read put back where it is not part of it: nobody removes what they do not
-    /// see. Items of lists are not put back, for nobody can say where.
-    #[must_use]
+    /// New data with what these sides may not read left where it is: nobody removes or moves what they do not see. Fails
+    /// with a JSON pointer where nobody could say what becomes of it.
     pub fn with_hidden(
         &self,
         stored: &Map<String, Value>,
         new: &Map<String, Value>,
         sides: &[Side],
-    ) -> Map<String, Value> {
+    ) -> Result<Map<String, Value>, String> {
         if !self.document.binds() {
-            return new.clone();
+            return Ok(new.clone());
         }
         let looks = self.looks_at_root();
         if !self.allow(&looks, sides, Wish::Read) && new.is_empty() {
-            return stored.clone();
+            return Ok(stored.clone());
         }
-        self.with_hidden_object(&looks, stored, new, sides)
+        self.kept_object(&looks, stored, new, sides)
     }
 
     /// Where these data change something that these sides may not write, as a JSON pointer.
@@ -310,7 +309,7 @@ impl Walk<'_> {
                 self.pay_whole(looks, || size(value), purse)?;
                 self.pay_looks(looks, purse)?;
                 items.iter().enumerate().try_for_each(|(index, item)| {
-                    self.pay_below(looks, purse)?;
+                    pay_below(looks, purse)?;
                     self.pay(&self.looks_at_item(looks, index), item, purse)
                 })
             }
@@ -323,7 +322,7 @@ impl Walk<'_> {
         self.pay_looks(looks, purse)?;
         let names = self.looks_at_name(looks);
         object.iter().try_for_each(|(name, value)| {
-            self.pay_below(looks, purse)?;
+            pay_below(looks, purse)?;
             self.pay_text(&names, name, purse)?;
             self.pay_names(looks, name, purse)?;
             self.pay(&self.looks_at_property(looks, name), value, purse)
@@ -340,11 +339,6 @@ impl Walk<'_> {
             shallow.then_some(())?;
             purse.pay(look.times, LOOK.saturating_add(self.node(*place).own))
         })
-    }
-
-    /// Each schema is asked whether it says something of a property or an item.
-    fn pay_below(&self, looks: &Looks, purse: &mut Purse) -> Option<()> {
-        looks.values().try_for_each(|look| purse.pay(look.times, 1))
     }
 
     /// Rules that compare a value as a whole with others.
@@ -389,6 +383,11 @@ impl Walk<'_> {
                 .saturating_add(LOOK),
         )
     }
+}
+
+/// Each schema is asked whether it says something of a property or an item.
+fn pay_below(looks: &Looks, purse: &mut Purse) -> Option<()> {
+    looks.values().try_for_each(|look| purse.pay(look.times, 1))
 }
 
 fn length(text: &str) -> u64 {
@@ -441,32 +440,101 @@ impl Walk<'_> {
             plain => plain.clone(),
         })
     }
+
+    /// Whether some part of it is kept from these sides.
+    fn hides(&self, looks: &Looks, value: &Value, sides: &[Side]) -> bool {
+        if !self.allow(looks, sides, Wish::Read) {
+            return true;
+        }
+        match value {
+            Value::Object(object) => object
+                .iter()
+                .any(|(name, value)| self.hides(&self.looks_at_property(looks, name), value, sides)),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .any(|(index, item)| self.hides(&self.looks_at_item(looks, index), item, sides)),
+            _ => false,
+        }
+    }
 }
 
 /// What stays because it is not seen.
 impl Walk<'_> {
-    fn with_hidden_object(
+    fn kept_object(
         &self,
         looks: &Looks,
         stored: &Map<String, Value>,
         new: &Map<String, Value>,
         sides: &[Side],
-    ) -> Map<String, Value> {
+    ) -> Result<Map<String, Value>, String> {
         let mut all = new.clone();
         for (name, old) in stored {
             let looks = self.looks_at_property(looks, name);
-            match (old, new.get(name)) {
-                (_, None) if !self.allow(&looks, sides, Wish::Read) => {
-                    all.insert(name.clone(), old.clone());
-                }
-                (Value::Object(old), Some(Value::Object(new))) => {
-                    let merged = self.with_hidden_object(&looks, old, new, sides);
-                    all.insert(name.clone(), Value::Object(merged));
-                }
-                _ => {}
+            let kept = self.kept(&looks, old, new.get(name), sides);
+            if let Some(kept) = kept.map_err(|below| format!("/{}{below}", escape(name)))? {
+                all.insert(name.clone(), kept);
             }
         }
-        all
+        Ok(all)
+    }
+
+    /// What stands where `old` stood, once `new` was sent, or nothing was.
+    fn kept(
+        &self,
+        looks: &Looks,
+        old: &Value,
+        new: Option<&Value>,
+        sides: &[Side],
+    ) -> Result<Option<Value>, String> {
+        let seen = self.allow(looks, sides, Wish::Read);
+        match (old, new) {
+            (old, None) if !seen => Ok(Some(old.clone())),
+            (Value::Object(old), Some(Value::Object(new))) => {
+                Ok(Some(Value::Object(self.kept_object(looks, old, new, sides)?)))
+            }
+            (_, Some(new)) if !seen => Ok(Some(new.clone())),
+            (Value::Object(old), None) => {
+                let kept = self.kept_object(looks, old, &Map::new(), sides)?;
+                Ok(Some(kept).filter(|kept| !kept.is_empty()).map(Value::Object))
+            }
+            (Value::Array(old), Some(Value::Array(new))) => self.kept_items(looks, old, new, sides).map(Some),
+            (old, Some(_)) if self.hides(looks, old, sides) => Err(String::new()),
+            (_, Some(new)) => Ok(Some(new.clone())),
+            (old, None) => Ok(self.hides(looks, old, sides).then(|| old.clone())),
+        }
+    }
+
+    /// As many items as were shown are the items that were shown; of others nobody can say where the hidden ones belong.
+    fn kept_items(
+        &self,
+        looks: &Looks,
+        old: &[Value],
+        new: &[Value],
+        sides: &[Side],
+    ) -> Result<Value, String> {
+        let items = || old.iter().enumerate();
+        let seen = |index: usize| self.allow(&self.looks_at_item(looks, index), sides, Wish::Read);
+        if items().filter(|(index, _)| seen(*index)).count() != new.len() {
+            let hidden =
+                items().any(|(index, item)| self.hides(&self.looks_at_item(looks, index), item, sides));
+            return if hidden {
+                Err(String::new())
+            } else {
+                Ok(Value::Array(new.to_vec()))
+            };
+        }
+        let mut sent = new.iter();
+        let all: Result<Vec<Option<Value>>, String> = items()
+            .map(|(index, item)| {
+                let looks = self.looks_at_item(looks, index);
+                let seen = self.allow(&looks, sides, Wish::Read);
+                let new = if seen { sent.next() } else { None };
+                self.kept(&looks, item, new, sides)
+                    .map_err(|below| format!("/{index}{below}"))
+            })
+            .collect();
+        Ok(Value::Array(all?.into_iter().flatten().collect()))
     }
 }
 
