@@ -341,6 +341,15 @@ mod tests {
     }
 
     #[test]
+    fn the_language_may_be_named_at_any_depth() {
+        let inside = json!({"properties": {"a": {"$schema": "urn:zitadel:schema:v1", "type": "string"}}});
+        assert_eq!(
+            misfit(&inside, &json!({"a": 1})),
+            ("/a".into(), "type: string".into())
+        );
+    }
+
+    #[test]
     fn an_evil_pattern_takes_linear_time() {
         let schema = compiled(&json!({"properties": {"a": {"pattern": "^(a+)+$"}}}));
         let data = map(&json!({"a": format!("{}!", "a".repeat(50_000))}));
@@ -385,7 +394,7 @@ mod tests {
     #[test]
     fn many_patterns_of_many_names_are_too_costly() {
         let patterns = (0..900).map(|n| (format!("^(x{n}|[a-z]{{0,50}})+$"), json!({})));
-        let schema = json!({"patternProperties": Map::from_iter(patterns)});
+        let schema = json!({"patternProperties": patterns.collect::<Map<_, _>>()});
         let names = (0..2000).map(|n| (format!("{}{n}", "a".repeat(200)), json!(1)));
         too_costly(&schema, &Value::Object(names.collect()));
     }

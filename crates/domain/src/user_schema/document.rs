@@ -112,14 +112,6 @@ impl Document {
         if schema.values().any(|value| deeper_than(value, MAX_DEPTH - 1)) {
             return Err(whole(FaultKind::TooDeep));
         }
-        if let Some(dialect) = schema.get("$schema")
-            && !dialect.as_str().is_some_and(|name| DIALECTS.contains(&name))
-        {
-            return Err(Fault {
-                pointer: "/$schema".to_owned(),
-                kind: FaultKind::Dialect,
-            });
-        }
         let mut reader = Reader::default();
         reader.object(schema, "")?;
         reader.resolve()?;
@@ -244,6 +236,11 @@ impl Reader {
                 let target = target.filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
                 let target = target.ok_or(Fault { pointer: at, kind })?;
                 node.reference = Some(target.to_owned());
+            }
+            "$schema" => {
+                let name = value.as_str().filter(|name| DIALECTS.contains(name));
+                let kind = FaultKind::Dialect;
+                _ = name.ok_or(Fault { pointer: at, kind })?;
             }
             "$id" | "$anchor" | "$dynamicRef" | "$dynamicAnchor" | "$recursiveRef" | "$recursiveAnchor"
             | "$vocabulary" => {

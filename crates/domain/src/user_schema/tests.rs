@@ -217,6 +217,17 @@ fn hostile_schemas_are_refused() {
         fault(&json!({"$schema": "http://json-schema.org/draft-07/schema#"})).1,
         FaultKind::Dialect
     );
+    for foreign in [
+        json!("http://127.0.0.1:9/meta"),
+        json!("http://json-schema.org/draft-04/schema#"),
+        json!(4),
+    ] {
+        let inside = json!({"properties": {"a": {"anyOf": [{"$schema": foreign}]}}});
+        let at = "/properties/a/anyOf/0/$schema".to_owned();
+        assert_eq!(fault(&inside), (at, FaultKind::Dialect));
+    }
+    let ours = json!({"$schema": "urn:zitadel:schema:v1", "items": {"$schema": "https://json-schema.org/draft/2020-12/schema"}});
+    assert!(Document::parse(&map(&ours)).is_ok());
     let deep = (0..MAX_DEPTH).fold(json!({}), |inner, _| json!({"items": inner}));
     assert_eq!(fault(&deep).1, FaultKind::TooDeep);
     let many: Vec<Value> = (0..MAX_SUBSCHEMAS).map(|_| json!({})).collect();
@@ -284,7 +295,7 @@ fn patterns_of_names_take_no_more_steps_than_were_paid_for() {
             json!({"urn:zitadel:schema:permission": {"owner": "r"}}),
         )
     });
-    let document = parsed(&json!({"patternProperties": Map::from_iter(patterns)}));
+    let document = parsed(&json!({"patternProperties": patterns.collect::<Map<_, _>>()}));
     let names = (0..2000).map(|n| (format!("{}{n}", "a".repeat(200)), json!(1)));
     let data: Map<String, Value> = names.collect();
     let patterns = tried(100, |_, _| true);
