@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod bootstrap;
+mod cbor;
 pub mod ctx;
 pub mod delivery;
 pub mod error;

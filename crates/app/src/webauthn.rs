@@ -20,7 +20,10 @@ use webauthn_rs_core::{
     },
 };
 
-use crate::error::{Error, Result, StoreError};
+use crate::{
+    cbor,
+    error::{Error, Result, StoreError},
+};
 
 /// Bytes of a challenge; the specification asks for 16 at least.
 pub const CHALLENGE_LENGTH: usize = 32;
@@ -209,6 +212,9 @@ pub fn registered(
     if answer.raw.raw_id != verified.cred_id {
         return Err(malformed(ID));
     }
+    if !is_whole(&answer.raw.response.attestation_object) {
+        return Err(malformed(ATTESTATION));
+    }
     Ok(Credential {
         id: URL_SAFE_NO_PAD.encode(&verified.cred_id).into(),
         key: public_key(&verified.cred)?,
@@ -218,6 +224,26 @@ pub fn registered(
         backed_up: verified.backup_state,
         transports: answer.transports,
     })
+}
+
+/// Whether the authenticator data (§6.1) end with the credential's key, or with the extensions that their flags speak of. The
+/// library does not look at what follows.
+fn is_whole(attestation: &[u8]) -> bool {
+    const FLAGS: usize = 32;
+    const EXTENSIONS: u8 = 1 << 7;
+    const ID_LENGTH: usize = 53;
+    let rest = || {
+        let data = cbor::bytes_at(attestation, "authData")?;
+        let (length, credential) = data.get(ID_LENGTH..)?.split_first_chunk()?;
+        let key = credential.get(usize::from(u16::from_be_bytes(*length))..)?;
+        let rest = cbor::after(key)?;
+        if data[FLAGS] & EXTENSIONS == 0 {
+            Some(rest)
+        } else {
+            cbor::after(rest)
+        }
+    };
+    rest().is_some_and(<[u8]>::is_empty)
 }
 
 /// What the library is to expect. Its type can only be made together with a challenge of its own dice; ours are handed in,

@@ -554,6 +554,34 @@ async fn bytes_that_nest_or_lie_about_their_length_are_refused() {
 }
 
 #[tokio::test]
+async fn nothing_follows_the_key_but_the_extensions_that_are_announced() {
+    const EXTENSIONS: u8 = 1 << 7;
+    let ctx = server().await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    let answer = |options, flags: u8, more: &[u8]| KeyAnswer {
+        key: Some([&p384_key().0, more].concat()),
+        format: "none".into(),
+        flags: PRESENT | ATTESTED | flags,
+        ..KeyAnswer::to(options, PAGE)
+    };
+    let started = start(&ctx, &owner, &target).await;
+    for (flags, more) in [(0, &[7; 63][..]), (0, &[0xa0]), (EXTENSIONS, &[0xa0, 0])] {
+        let answer = answer(&started.options, flags, more).json();
+        let answer = finish(&ctx, &owner, &target, &started.factor, &answer).await;
+        assert_eq!(
+            fault(answer),
+            (AnswerFault::Malformed, "attestationObject"),
+            "{more:?}"
+        );
+    }
+    let announced = answer(&started.options, EXTENSIONS, &[0xa0]).json();
+    finish(&ctx, &owner, &target, &started.factor, &announced)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_restart_between_question_and_answer_is_not_noticed() {
     let mut ctx = server().await;
     let owner = ctx.owner().await;
