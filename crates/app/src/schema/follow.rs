@@ -118,6 +118,14 @@ pub(crate) async fn look_by(
     }))
 }
 
+/// Whether somebody may come to this schema with the authenticators that they have. Fails with [`Error::NotPossible`].
+pub(crate) fn may_bring(schema: &Stream<UserSchema>, person: &Person) -> Result<()> {
+    let content = schema.state.content().ok_or(Error::SchemaUnknown)?;
+    let mut all = person.authenticators().into_iter();
+    all.find(|what| !content.allows(*what))
+        .map_or(Ok(()), |what| Err(Error::NotPossible(what)))
+}
+
 /// Whether a user may be given this authenticator: a user of the built-in schema may have any, others what their schema
 /// lists. Fails with [`Error::NotPossible`].
 pub async fn may_have(work: &mut Work<'_>, person: Option<&Person>, what: Authenticator) -> Result<()> {

@@ -308,6 +308,9 @@ async fn patch_data(
     if other.is_some() && !newest.state.content().is_some_and(|content| content.active) {
         return Err(Error::SchemaInactive);
     }
+    if other.is_some() {
+        schema::may_bring(&newest, person)?;
+    }
     let new = patch.data.as_ref().unwrap_or(&person.data);
     let sides = sides(grant, caller, &user.id);
     let both = (&person.data, new);

@@ -1,5 +1,7 @@
 //! What is so about a user after its events: everything that the next command needs, and nothing else.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     access::{Role, Scope},
     base::{FactorId, OrgId, SchemaId, Timestamp},
+    user_schema::Authenticator,
 };
 
 /// A user, or the place where one could be.
@@ -133,6 +136,23 @@ impl Person {
             idp_links: Vec::new(),
             memberships: Vec::new(),
         }
+    }
+
+    /// What the user can prove who they are with, or has begun to register for it.
+    pub fn authenticators(&self) -> BTreeSet<Authenticator> {
+        let otps = self.otps.iter().map(|otp| match otp.channel {
+            Channel::Sms => Authenticator::OtpSms,
+            Channel::Email => Authenticator::OtpEmail,
+        });
+        let others = [
+            (Authenticator::Username, !self.usernames.is_empty()),
+            (Authenticator::Password, self.password.is_some()),
+            (Authenticator::Webauthn, !self.webauthns.is_empty()),
+            (Authenticator::Totp, !self.totps.is_empty()),
+            (Authenticator::IdentityProvider, !self.idp_links.is_empty()),
+        ];
+        let others = others.into_iter().filter(|(_, there)| *there);
+        otps.chain(others.map(|(what, _)| what)).collect()
     }
 
     /// The reported state.

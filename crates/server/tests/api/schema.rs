@@ -386,6 +386,35 @@ async fn a_schema_says_which_factors_its_users_may_have() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_to_a_schema_brings_only_what_it_allows() {
+    let world = World::new().await;
+    let free = given(&world, "Free", json!({}), json!([])).await;
+    let ada = someone(&world, &free, json!({})).await;
+    let only_app = given(&world, "App", json!({}), json!(["AUTHENTICATOR_TYPE_TOTP"])).await;
+    let switch = || json!({"id": ada.id, "user": {"schemaId": only_app}});
+    let password = json!({"id": ada.id, "newPassword": {"password": "correct horse battery"}});
+    user(&world, "SetPassword", password).await.ok();
+    let name = json!({"id": ada.id, "username": {"username": "ada"}});
+    let name = user(&world, "AddUsername", name).await;
+    let named = fails(&user(&world, "PatchUser", switch()).await, 9, "MERLON-o3Kp8VzC");
+    assert!(named.contains("username"), "{named}");
+    let name = json!({"id": ada.id, "usernameId": name.ok()["usernameId"]});
+    user(&world, "RemoveUsername", name).await.ok();
+    let named = fails(&user(&world, "PatchUser", switch()).await, 9, "MERLON-o3Kp8VzC");
+    assert!(named.contains("password"), "{named}");
+    // Other data under the schema that the user has, and a schema that allows it.
+    let other = given(&world, "Other", json!({}), json!(["AUTHENTICATOR_TYPE_PASSWORD"])).await;
+    let patch = json!({"id": ada.id, "user": {"schemaId": other, "data": {"a": 1}}});
+    user(&world, "PatchUser", patch).await.ok();
+    // A list that becomes shorter takes nothing from those who are there.
+    let shorter = json!({"id": other, "userSchema": {"possibleAuthenticators": ["AUTHENTICATOR_TYPE_TOTP"]}});
+    new(&world, "PatchUserSchema", shorter).await.ok();
+    let patch = json!({"id": ada.id, "user": {"schemaId": other, "data": {"a": 2}}});
+    user(&world, "PatchUser", patch).await.ok();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemas_are_searched_sorted_and_paged() {
     let world = World::new().await;
     let mut ids = Vec::new();
