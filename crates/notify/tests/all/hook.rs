@@ -14,6 +14,7 @@ use axum::{
 };
 use reqwest::Url;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
@@ -23,6 +24,8 @@ pub(crate) enum Mood {
     /// To `/elsewhere` of the same server.
     Redirect,
     Hang,
+    /// 200 once calls are let go.
+    Held,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +56,7 @@ struct Inner {
 pub(crate) struct Hook {
     pub(crate) url: Url,
     inner: Arc<Mutex<Inner>>,
+    let_go: CancellationToken,
 }
 
 impl Hook {
@@ -62,6 +66,7 @@ impl Hook {
         let hook = Self {
             url: Url::parse(&url).unwrap(),
             inner: Arc::default(),
+            let_go: CancellationToken::new(),
         };
         let router = Router::new().fallback(take).with_state(hook.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -77,6 +82,11 @@ impl Hook {
 
     pub(crate) fn always(&self, mood: Mood) {
         self.inner.lock().unwrap().always = Some(mood);
+    }
+
+    /// Answers all calls that are held, and those that will be.
+    pub(crate) fn let_go(&self) {
+        self.let_go.cancel();
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -103,6 +113,10 @@ async fn take(State(hook): State<Hook>, uri: Uri, headers: HeaderMap, body: Byte
         }
         Mood::Hang => {
             tokio::time::sleep(Duration::from_mins(10)).await;
+            StatusCode::OK.into_response()
+        }
+        Mood::Held => {
+            hook.let_go.cancelled().await;
             StatusCode::OK.into_response()
         }
     }
