@@ -54,7 +54,6 @@ impl InboxService<Call> for Inbox {
             let query = InboxQuery {
                 before: token.filter(|_| follows.is_none()),
                 after: follows.and(token).or(follows),
-                oldest_first: follows.is_some(),
                 // One more tells whether there is another page.
                 most: i64::from(page) + 1,
                 ..to(req.recipient)

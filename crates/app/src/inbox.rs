@@ -57,10 +57,8 @@ pub struct InboxQuery {
     pub recipient: Option<String>,
     /// Only those older than this id.
     pub before: Option<i64>,
-    /// Only those newer than this id.
+    /// Only those newer than this id, oldest first, for whoever follows; otherwise newest first.
     pub after: Option<i64>,
-    /// Oldest first, for whoever follows; otherwise newest first.
-    pub oldest_first: bool,
     /// At most so many, 1 to 1000.
     pub most: i64,
 }
@@ -125,8 +123,7 @@ async fn rows(ctx: &Ctx, instance: &InstanceId, query: &InboxQuery) -> Result<Ve
     let range = Range {
         recipient: recipient.as_ref().map(|r| &r[..]),
         before: query.before.unwrap_or(i64::MAX),
-        after: query.after.unwrap_or_default(),
-        oldest_first: query.oldest_first,
+        after: query.after,
         most: query.most.clamp(1, inbox::KEPT),
     };
     let mut snapshot = ctx.store.snapshot().await?;
@@ -164,7 +161,6 @@ pub async fn wait(
 ) -> Result<Option<InboxMessage>> {
     may_read(caller)?;
     let next = InboxQuery {
-        oldest_first: query.after.is_some(),
         most: inbox::KEPT,
         ..query.clone()
     };

@@ -3,7 +3,6 @@
 
 pub mod access;
 pub mod bootstrap;
-mod cbor;
 pub mod ctx;
 pub mod delivery;
 pub mod error;

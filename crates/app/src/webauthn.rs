@@ -1,7 +1,7 @@
 //! WebAuthn registration (Level 3, §7.1): what a browser is asked, and whether what it answered holds. Around the library that
 //! verifies attestations; nothing of the library is kept, so that another one could take its place.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{
     Engine, alphabet,
@@ -9,6 +9,7 @@ use base64::{
 };
 use domain::user::{Challenge, Credential, PublicKey};
 use serde::Deserialize;
+use serde_cbor_2::Value as Cbor;
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
 use webauthn_rs_core::{
@@ -20,10 +21,7 @@ use webauthn_rs_core::{
     },
 };
 
-use crate::{
-    cbor,
-    error::{Error, Result, StoreError},
-};
+use crate::error::{Error, Result, StoreError};
 
 /// Bytes of a challenge; the specification asks for 16 at least.
 pub const CHALLENGE_LENGTH: usize = 32;
@@ -226,24 +224,25 @@ pub fn registered(
     })
 }
 
-/// Whether the authenticator data (§6.1) end with the credential's key, or with the extensions that their flags speak of. The
-/// library does not look at what follows.
+/// Whether the authenticator data (§6.1) end with the credential's key, or with the extensions that their flags speak of, each an item of
+/// CBOR. The library does not look at what follows.
 fn is_whole(attestation: &[u8]) -> bool {
     const FLAGS: usize = 32;
     const EXTENSIONS: u8 = 1 << 7;
     const ID_LENGTH: usize = 53;
-    let rest = || {
-        let data = cbor::bytes_at(attestation, "authData")?;
+    let whole = || {
+        let parts: BTreeMap<String, Cbor> = serde_cbor_2::from_slice(attestation).ok()?;
+        let Cbor::Bytes(data) = parts.get("authData")? else {
+            return None;
+        };
         let (length, credential) = data.get(ID_LENGTH..)?.split_first_chunk()?;
-        let key = credential.get(usize::from(u16::from_be_bytes(*length))..)?;
-        let rest = cbor::after(key)?;
-        if data[FLAGS] & EXTENSIONS == 0 {
-            Some(rest)
-        } else {
-            cbor::after(rest)
-        }
+        let items = credential.get(usize::from(u16::from_be_bytes(*length))..)?;
+        let expected = if data[FLAGS] & EXTENSIONS == 0 { 1 } else { 2 };
+        let found = serde_cbor_2::Deserializer::from_slice(items).into_iter::<Cbor>();
+        let found: Vec<_> = found.take(expected + 1).collect();
+        Some(found.len() == expected && found.iter().all(Result::is_ok))
     };
-    rest().is_some_and(<[u8]>::is_empty)
+    whole().unwrap_or_default()
 }
 
 /// What the library is to expect. Its type can only be made together with a challenge of its own dice; ours are handed in,

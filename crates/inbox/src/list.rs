@@ -60,9 +60,8 @@ pub(crate) async fn news(
 ) -> Result<Response, Problem> {
     let query = InboxQuery {
         recipient: filter(&asked.recipient),
-        after: asked.after.parse().ok(),
+        after: Some(asked.after.parse().unwrap_or_default()),
         before: None,
-        oldest_first: true,
         most: PAGE,
     };
     let deadline = Instant::now() + PATIENCE;

@@ -70,7 +70,6 @@ pub(crate) async fn show(
         recipient: recipient.clone(),
         before: asked.before.parse().ok(),
         after: None,
-        oldest_first: false,
         most: PAGE,
     };
     let messages = shown(&inbox, &viewer, &query).await?;

@@ -96,7 +96,15 @@ async fn start_in(
 
     let bound = bind(&settings)?;
     let port = bound.address().port();
-    let ground = ground::lay(&settings, &senses, (&home, port), master_key, &mut warnings).await?;
+    let ground = ground::lay(
+        &settings,
+        &senses,
+        (&home, port),
+        &stop,
+        master_key,
+        &mut warnings,
+    )
+    .await?;
     workers.tasks.spawn(
         workers
             .stop

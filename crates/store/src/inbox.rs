@@ -44,10 +44,8 @@ pub struct Range<'a> {
     pub recipient: Option<&'a [u8]>,
     /// Only those with smaller ids.
     pub before: i64,
-    /// Only those with greater ids.
-    pub after: i64,
-    /// Oldest first, for whoever follows; otherwise newest first.
-    pub oldest_first: bool,
+    /// Only those with greater ids, oldest first, for whoever follows; otherwise newest first.
+    pub after: Option<i64>,
     /// At most so many.
     pub most: i64,
 }
@@ -57,8 +55,7 @@ impl Default for Range<'_> {
         Self {
             recipient: None,
             before: i64::MAX,
-            after: 0,
-            oldest_first: false,
+            after: None,
             most: KEPT,
         }
     }
@@ -126,24 +123,25 @@ impl Store {
 }
 
 const ALL_NEWEST: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
-     WHERE instance = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT $4";
-const ALL_OLDEST: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
+     WHERE instance = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+const ALL_AFTER: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
      WHERE instance = $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4";
 const ONE_NEWEST: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
-     WHERE instance = $1 AND id < $2 AND id > $3 AND recipient = $4 ORDER BY id DESC LIMIT $5";
-const ONE_OLDEST: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
+     WHERE instance = $1 AND id < $2 AND recipient = $3 ORDER BY id DESC LIMIT $4";
+const ONE_AFTER: &str = "SELECT id, outbox_id, sealed, created_at FROM inbox_message
      WHERE instance = $1 AND id < $2 AND id > $3 AND recipient = $4 ORDER BY id LIMIT $5";
 
 /// Captured messages of a range.
 pub async fn list(snapshot: &mut Snapshot, instance: &InstanceId, range: Range<'_>) -> Result<Vec<Captured>> {
-    let mut params: Vec<Param<'_>> = vec![instance.as_str().into(), range.before.into(), range.after.into()];
+    let mut params: Vec<Param<'_>> = vec![instance.as_str().into(), range.before.into()];
+    params.extend(range.after.map(Param::from));
     params.extend(range.recipient.map(Param::from));
     params.push(range.most.into());
-    let sql = match (range.recipient, range.oldest_first) {
-        (None, false) => ALL_NEWEST,
-        (None, true) => ALL_OLDEST,
-        (Some(_), false) => ONE_NEWEST,
-        (Some(_), true) => ONE_OLDEST,
+    let sql = match (range.recipient, range.after) {
+        (None, None) => ALL_NEWEST,
+        (None, Some(_)) => ALL_AFTER,
+        (Some(_), None) => ONE_NEWEST,
+        (Some(_), Some(_)) => ONE_AFTER,
     };
     snapshot.all(sql, &params, captured).await
 }

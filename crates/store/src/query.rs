@@ -225,6 +225,21 @@ impl Query {
         self.push(")");
     }
 
+    /// Adds columns to order by, the second where the first is the same, and which part of that order is wanted.
+    pub(crate) fn in_order(&mut self, column: &'static str, then: &'static str, page: Page) {
+        let direction = if page.descending { " DESC" } else { " ASC" };
+        self.push(column).push(direction).push(", ");
+        self.push(then).push(direction);
+        self.push(" LIMIT ").bind(page.limit);
+        self.push(" OFFSET ").bind(page.offset);
+    }
+
+    /// The number that is asked for.
+    pub(crate) async fn number(&self, snapshot: &mut Snapshot) -> Result<i64> {
+        let rows = self.all(snapshot, |row| row.int(0)).await?;
+        Ok(rows.first().copied().unwrap_or_default())
+    }
+
     pub(crate) async fn all<T>(
         &self,
         snapshot: &mut Snapshot,

@@ -203,7 +203,7 @@ type Key = (InstanceId, SchemaId, u32);
 pub struct SchemaCache {
     kept: Mutex<Kept>,
     /// Who may look at data for long at the same time.
-    aside: Semaphore,
+    aside: Arc<Semaphore>,
 }
 
 impl Default for SchemaCache {
@@ -212,7 +212,7 @@ impl Default for SchemaCache {
         let cores = std::thread::available_parallelism().map_or(2, Into::into);
         Self {
             kept: Mutex::default(),
-            aside: Semaphore::new(cores),
+            aside: Arc::new(Semaphore::new(cores)),
         }
     }
 }
@@ -234,14 +234,20 @@ impl SchemaCache {
         Ok(compiled)
     }
 
-    /// Looks at data beside the async pool, as many at a time as there are cores.
+    /// Looks at data beside the async pool, as many at a time as there are cores; a look whose caller gave up counts until it is done.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         let closed = || Error::Store(store::Error::Closed);
-        let _place = self.aside.acquire().await.map_err(|_| closed())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| closed())
+        let place = Arc::clone(&self.aside).acquire_owned().await;
+        let place = place.map_err(|_| closed())?;
+        let job = move || {
+            let done = work();
+            drop(place);
+            done
+        };
+        tokio::task::spawn_blocking(job).await.map_err(|_| closed())
     }
 
     fn keep(&self, key: Key, compiled: &Arc<Compiled>) {

@@ -110,7 +110,7 @@ async fn a_message_that_was_put_back_and_captured_later_is_the_next_one() {
     let next = inbox::wait(&ctx, &owner, &asking(NUMBER, Some(seen)), soon()).await;
     assert_eq!(next.unwrap().unwrap().code, "111111");
     let both = InboxQuery {
-        oldest_first: true,
+        after: Some(0),
         most: 10,
         ..InboxQuery::default()
     };

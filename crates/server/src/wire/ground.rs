@@ -35,11 +35,12 @@ pub struct Ground {
     pub foundation: Foundation,
 }
 
-/// Opens or makes the store, and lays the foundation where there is none.
+/// Opens or makes the store, and lays the foundation where there is none. `stop` is cancelled when the server is about to stop.
 pub(super) async fn lay(
     settings: &Settings,
     senses: &Senses,
     (home, port): (&DataDir, u16),
+    stop: &CancellationToken,
     master_key: &[u8; 32],
     warnings: &mut Vec<String>,
 ) -> anyhow::Result<Ground> {
@@ -54,7 +55,7 @@ pub(super) async fn lay(
     if let Some(time) = store.time() {
         senses.clock.follow(time);
     }
-    let ctx = Arc::new(context(settings, senses, port, (store, keys))?);
+    let ctx = Arc::new(context(settings, senses, port, stop.clone(), (store, keys))?);
     if !bootstrap::check_master_key(&ctx).await? {
         let place = match &settings.database {
             None => home.path().display().to_string(),
@@ -98,6 +99,7 @@ fn context(
     settings: &Settings,
     senses: &Senses,
     port: u16,
+    stopping: CancellationToken,
     (store, keys): (Store, Keys),
 ) -> anyhow::Result<Ctx> {
     let captured = settings.inbox.capture == Capture::Auto;
@@ -126,7 +128,7 @@ fn context(
         }),
         schemas: app::schema::SchemaCache::default(),
         inbox_bell: Notify::new(),
-        stopping: CancellationToken::new(),
+        stopping,
     })
 }
 

@@ -29,11 +29,10 @@ pub(super) fn product(
     let people = login::routes(Arc::clone(ctx), instances.clone());
     let callback = federation::routes(Arc::clone(ctx), instances.clone());
     let (api, health) = api::routes(ctx, instances)?;
-    let (stopping, waiting) = (stop.clone(), ctx.stopping.clone());
+    let stopping = stop.clone();
     workers.tasks.spawn(async move {
         stopping.cancelled().await;
         health.shut_down();
-        waiting.cancel();
     });
     let store = ctx.store.clone();
     readiness.probe("store", move || {

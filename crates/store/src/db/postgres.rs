@@ -168,8 +168,8 @@ impl Postgres {
     pub(super) async fn open(options: &PostgresOptions, hearers: Hearers) -> Result<Self> {
         let source = Arc::new(Source::new(options)?);
         migrate::migrate(&source).await?;
-        let (health, mut pulse_link) = (Health::default(), None);
-        health.is_back(ask(&source, &mut pulse_link).await?);
+        let (health, mut link) = (Health::default(), None);
+        health.is_back(ask(&source, &mut link).await?);
         let (shared, readers) = shares(options.readers);
         let shared = Arc::new(glance::Shared::new(&source, shared));
         let readers = reader::Readers::new(&source, readers)?;
@@ -177,7 +177,7 @@ impl Postgres {
         let lanes = lane::Lanes::start((options.lanes, node), &source, &hearers, &health);
         let freshness = freshness::Freshness::start(&source, &hearers);
         let mut pulse = JoinSet::new();
-        pulse.spawn(watch(source, pulse_link, hearers, health.clone()));
+        pulse.spawn(watch(source, link, hearers, health.clone()));
         Ok(Self {
             readers,
             shared,
@@ -280,8 +280,7 @@ async fn watch(source: Arc<Source>, mut link: Option<link::Link>, hearers: Heare
 }
 
 /// A question that only a server that takes writes answers, on a connection that is kept: whether this program can still work on what is
-/// there, for a newer one may have changed it meanwhile.
-/// Answers the server's time.
+/// there, for a newer one may have changed it meanwhile. Answers the server's time.
 async fn ask(source: &Source, link: &mut Option<link::Link>) -> Result<Timestamp> {
     if link.as_ref().is_none_or(link::Link::is_closed) {
         *link = None;
@@ -290,7 +289,7 @@ async fn ask(source: &Source, link: &mut Option<link::Link>) -> Result<Timestamp
     let Some(open) = link.as_ref() else {
         return Err(Error::Unavailable);
     };
-    let asked = open.rows(&link::Ready::Text(migrate::BEARABLE_TO), &[]);
+    let asked = open.rows(&link::Ready::Text(migrate::PULSE), &[]);
     let Ok(Ok(rows)) = tokio::time::timeout(source.patience, asked).await else {
         *link = None;
         return Err(Error::Unavailable);

@@ -103,7 +103,7 @@ pub async fn search(
 ) -> Result<(Vec<Entry>, i64)> {
     let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM idp p WHERE ");
     condition(&mut count, instance, filter);
-    let total = count.all(snapshot, |row| row.int(0)).await?;
+    let total = count.number(snapshot).await?;
     let mut query = Query::new(
         snapshot.dialect(),
         "SELECT s.seq, s.created_at, s.changed_at, p.name, p.options, p.settings, p.secret, p.id
@@ -111,14 +111,7 @@ pub async fn search(
          WHERE ",
     );
     condition(&mut query, instance, filter);
-    let order = if page.descending {
-        " ORDER BY p.created_at DESC, p.id DESC"
-    } else {
-        " ORDER BY p.created_at, p.id"
-    };
-    query.push(order);
-    query.push(" LIMIT ").bind(page.limit);
-    query.push(" OFFSET ").bind(page.offset);
+    query.push(" ORDER BY ").in_order("p.created_at", "p.id", page);
     let entries = query
         .all(snapshot, |row| {
             Ok(Entry {
@@ -128,7 +121,7 @@ pub async fn search(
             })
         })
         .await?;
-    Ok((entries, total.first().copied().unwrap_or_default()))
+    Ok((entries, total))
 }
 
 fn condition(query: &mut Query, instance: &InstanceId, filter: &Filter<Leaf>) {

@@ -80,19 +80,14 @@ pub async fn search(
 ) -> Result<(Vec<TokenEntry>, i64)> {
     let mut count = Query::new(snapshot.dialect(), "SELECT count(*) ");
     condition(&mut count, instance, visible, filter);
-    let total = count.all(snapshot, |row| row.int(0)).await?;
+    let total = count.number(snapshot).await?;
     let mut query = Query::new(
         snapshot.dialect(),
         "SELECT t.id, t.user_id, u.org, t.created_at, t.expires_at ",
     );
     condition(&mut query, instance, visible, filter);
-    let direction = if page.descending { " DESC" } else { " ASC" };
-    query.push(" ORDER BY ").push(column(sort)).push(direction);
-    query.push(", t.id").push(direction);
-    query.push(" LIMIT ").bind(page.limit);
-    query.push(" OFFSET ").bind(page.offset);
-    let found = query.all(snapshot, entry).await?;
-    Ok((found, total.first().copied().unwrap_or_default()))
+    query.push(" ORDER BY ").in_order(column(sort), "t.id", page);
+    Ok((query.all(snapshot, entry).await?, total))
 }
 
 fn condition(query: &mut Query, instance: &InstanceId, visible: &Visible, filter: &Filter<Leaf>) {

@@ -189,7 +189,7 @@ pub async fn search(
 ) -> Result<(Vec<Entry>, i64)> {
     let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM user_schema u WHERE ");
     condition(&mut count, instance, filter);
-    let total = count.all(snapshot, |row| row.int(0)).await?;
+    let total = count.number(snapshot).await?;
     let mut query = Query::new(
         snapshot.dialect(),
         "SELECT s.seq, s.created_at, s.changed_at, u.type, u.schema, u.authenticators, u.active, u.revision, u.id
@@ -197,7 +197,7 @@ pub async fn search(
          WHERE ",
     );
     condition(&mut query, instance, filter);
-    order(&mut query, sort, page);
+    query.push(" ORDER BY ").in_order(column(sort), "u.id", page);
     let entries = query
         .all(snapshot, |row| {
             Ok(Entry {
@@ -207,7 +207,7 @@ pub async fn search(
             })
         })
         .await?;
-    Ok((entries, total.first().copied().unwrap_or_default()))
+    Ok((entries, total))
 }
 
 fn condition(query: &mut Query, instance: &InstanceId, filter: &Filter<Leaf>) {
@@ -232,26 +232,14 @@ const TYPE: TextColumn = TextColumn {
     fold: str::to_lowercase,
 };
 
-fn order(query: &mut Query, sort: SortBy, page: Page) {
-    let column = match sort {
+const fn column(sort: SortBy) -> &'static str {
+    match sort {
         SortBy::Created => "u.created_at",
         SortBy::Changed => "u.changed_at",
         SortBy::Type => "u.type_key",
         SortBy::State => "1 - u.active",
         SortBy::Revision => "u.revision",
-    };
-    let direction = if page.descending { " DESC" } else { " ASC" };
-    query
-        .push(" ORDER BY ")
-        .push(column)
-        .push(direction)
-        .push(", u.id")
-        .push(direction);
-    query
-        .push(" LIMIT ")
-        .bind(page.limit)
-        .push(" OFFSET ")
-        .bind(page.offset);
+    }
 }
 
 fn head(row: &Row<'_>) -> Result<Head> {

@@ -101,8 +101,7 @@ pub async fn search(
     let filter = &narrowed(snapshot, instance, filter).await?;
     let mut count = Query::new(snapshot.dialect(), "SELECT count(*) FROM users u WHERE ");
     condition(&mut count, instance, visible, filter);
-    let total = count.all(snapshot, |row| row.int(0)).await?;
-    let total = total.first().copied().unwrap_or_default();
+    let total = count.number(snapshot).await?;
     if total <= page.offset {
         return Ok((Vec::new(), total));
     }
@@ -134,8 +133,7 @@ fn page_of_ids(
     };
     query.push("SELECT u.id FROM ").push(from).push(" WHERE ");
     condition(query, instance, visible, filter);
-    query.push(order_by);
-    order(query, sort, page);
+    query.push(order_by).in_order(column(sort), "u.id", page);
 }
 
 /// What is searched by, and among whom.
@@ -294,14 +292,6 @@ fn is_narrow(filter: &Filter<Sought<'_>>) -> bool {
             Leaf::Org(..) | Leaf::State(_) | Leaf::SchemaId(_) | Leaf::SchemaType(..) => false,
         },
     }
-}
-
-fn order(query: &mut Query, sort: SortBy, page: Page) {
-    let direction = if page.descending { " DESC" } else { " ASC" };
-    query.push(column(sort)).push(direction);
-    query.push(", u.id").push(direction);
-    query.push(" LIMIT ").bind(page.limit);
-    query.push(" OFFSET ").bind(page.offset);
 }
 
 const fn column(sort: SortBy) -> &'static str {

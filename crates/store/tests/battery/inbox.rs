@@ -44,14 +44,12 @@ async fn messages_are_listed_in_pages_from_either_end_and_by_recipient() {
     assert_eq!(ids(store, four).await, [9, 8, 7, 6]);
     assert_eq!(ids(store, Range { before: 6, ..four }).await, [5, 4, 3, 2]);
     assert_eq!(ids(store, Range { before: 2, ..four }).await, [1]);
-    assert_eq!(ids(store, Range { after: 7, ..four }).await, [9, 8]);
-    let oldest = Range { oldest_first: true, ..four };
-    assert_eq!(ids(store, oldest).await, [1, 2, 3, 4]);
-    assert_eq!(ids(store, Range { after: 4, ..oldest }).await, [5, 6, 7, 8]);
-    assert_eq!(ids(store, Range { after: 8, ..oldest }).await, [9]);
-    let one = Range { recipient: Some(&[1; 32]), before: 9, after: 3, ..Range::default() };
-    assert_eq!(ids(store, one).await, [7, 5]);
-    assert_eq!(ids(store, Range { oldest_first: true, ..one }).await, [5, 7]);
+    assert_eq!(ids(store, Range { after: Some(0), ..four }).await, [1, 2, 3, 4]);
+    assert_eq!(ids(store, Range { after: Some(4), ..four }).await, [5, 6, 7, 8]);
+    assert_eq!(ids(store, Range { after: Some(8), ..four }).await, [9]);
+    let one = Range { recipient: Some(&[1; 32]), before: 9, ..Range::default() };
+    assert_eq!(ids(store, one).await, [7, 5, 3, 1]);
+    assert_eq!(ids(store, Range { after: Some(3), ..one }).await, [5, 7]);
     assert!(ids(store, Range { recipient: Some(&[3; 32]), ..one }).await.is_empty());
 }
 
@@ -79,14 +77,14 @@ async fn what_is_captured_later_has_the_greater_id_and_no_earlier_time() {
     for outbox_id in [70, 80, 30, 90, 10] {
         capture(store, &message(outbox_id, 1)).await;
     }
-    let found = found(store, Range { oldest_first: true, ..Range::default() }).await;
+    let found = found(store, Range { after: Some(0), ..Range::default() }).await;
     let order: Vec<_> = found.iter().map(|m| m.outbox_id).collect();
     assert_eq!(order, [70, 80, 30, 90, 10]);
     assert!(found.is_sorted_by(|a, b| a.id < b.id && a.created <= b.created), "{found:?}");
     let newest = found[4].id;
     store.discard(&instance(), newest).await.unwrap();
     capture(store, &message(20, 1)).await;
-    let after = Range { after: newest, ..Range::default() };
+    let after = Range { after: Some(newest), ..Range::default() };
     assert_eq!(ids(store, after).await.len(), 1, "whoever saw the one that is gone sees the next");
 }
 
@@ -103,11 +101,11 @@ async fn whoever_follows_misses_nothing_and_sees_nothing_twice() {
             capture(&store, &message(MANY - n + 1, 1)).await;
         });
     }
-    let (mut seen, mut page) = (Vec::new(), Range { oldest_first: true, most: 7, ..Range::default() });
+    let (mut seen, mut page) = (Vec::new(), Range { after: Some(0), most: 7, ..Range::default() });
     loop {
         let all_there = captures.is_empty();
         let next = found(store, page).await;
-        page.after = next.last().map_or(page.after, |last| last.id);
+        page.after = next.last().map(|last| last.id).or(page.after);
         seen.extend(next.iter().map(|m| m.outbox_id));
         if all_there && next.is_empty() {
             break;
@@ -149,7 +147,7 @@ async fn messages_of_an_older_shape_are_kept_and_later_ones_follow_them() {
     let store = &database.store;
     capture(store, &message(7, 1)).await;
     capture(store, &message(5, 1)).await;
-    let found = found(store, Range { oldest_first: true, ..Range::default() }).await;
+    let found = found(store, Range { after: Some(0), ..Range::default() }).await;
     let seen: Vec<_> = found.iter().map(|m| (m.id, m.outbox_id, &m.sealed[..])).collect();
     assert_eq!(seen, [(7, 7, &b"7"[..]), (8, 8, &b"8"[..]), (9, 5, &b"5"[..])]);
 }

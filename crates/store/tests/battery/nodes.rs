@@ -67,8 +67,7 @@ async fn captures_of_several_nodes_follow_one_order() {
         let all_there = captures.is_empty();
         let mut snapshot = database.store.snapshot().await.unwrap();
         let new = Range {
-            after,
-            oldest_first: true,
+            after: Some(after),
             ..Range::default()
         };
         let next = inbox::list(&mut snapshot, &instance(), new).await.unwrap();

@@ -70,11 +70,12 @@ impl Shared {
 
     /// Where the server has no connection left for us, one of those that are there has to do.
     async fn ask(&self, health: &Health, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<ServerRow>> {
-        let asked = self.seat()?.ask(health, sql, params).await;
-        let other = || self.0.iter().find(|seat| seat.kept().is_some());
-        match (asked, other()) {
-            (Err(Error::Overloaded), Some(other)) => other.ask(health, sql, params).await,
-            (asked, _) => asked,
+        match self.seat()?.ask(health, sql, params).await {
+            Err(Error::Overloaded) => {
+                let other = self.0.iter().find(|seat| seat.kept().is_some());
+                other.ok_or(Error::Overloaded)?.ask(health, sql, params).await
+            }
+            answer => answer,
         }
     }
 

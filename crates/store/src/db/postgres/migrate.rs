@@ -46,7 +46,7 @@ pub(super) fn newest() -> i64 {
 }
 
 /// What a running node asks: the oldest version of the schema that can work beside the one that is there, and the time in microseconds.
-pub(super) const BEARABLE_TO: &str =
+pub(super) const PULSE: &str =
     "SELECT bearable_to, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)
     FROM merlon_schema WHERE id = 1";
 

@@ -65,7 +65,7 @@ impl Writer {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let directory = wal.parent().map_or_else(PathBuf::new, ToOwned::to_owned);
         let condition = Arc::new(Condition::of(directory));
-        let mut desk = Desk::new(connection, wal, (hearers, erased), Arc::clone(&condition))?;
+        let mut desk = Desk::new(connection, wal, hearers, erased, Arc::clone(&condition))?;
         let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || desk.work(jobs))
@@ -132,7 +132,8 @@ impl Desk {
     fn new(
         connection: Connection,
         wal: PathBuf,
-        (hearers, erased): (Hearers, Erased),
+        hearers: Hearers,
+        erased: Erased,
         condition: Arc<Condition>,
     ) -> Result<Self> {
         let last_pos = connection
