@@ -9,6 +9,7 @@ use crate::{
     between::Between,
     given::*,
     ledger::{node_on, under_load, unit, until, until_asleep},
+    silent::Held,
 };
 use domain::{
     base::{Timestamp, TokenId, UserId},
@@ -44,6 +45,49 @@ async fn what_one_node_acknowledged_every_other_reads() {
     assert_log_is_whole(there).await;
 }
 
+async fn capture(node: &Store, outbox_id: i64) {
+    let message = Capture {
+        outbox_id,
+        recipient: vec![1; 32],
+        sealed: Vec::new(),
+        at: NOW,
+    };
+    node.capture(&instance(), &user(0), &message).await.unwrap();
+}
+
+/// Otherwise both would get one id, and one of them would be lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_capture_waits_for_one_that_another_node_has_under_way() {
+    let database = Arc::new(postgres_server::database());
+    let nodes = [
+        node_on(&database.url()).await.unwrap(),
+        node_on(&database.url()).await.unwrap(),
+    ];
+    for (node, n) in nodes.iter().zip(1..) {
+        capture(node, n).await;
+    }
+    let held = Held::new(&database, "SELECT FROM inbox_order").await;
+    let begin = |node: &Store, n| {
+        let node = node.clone();
+        tokio::spawn(async move { capture(&node, n).await })
+    };
+    let first = begin(&nodes[0], 4);
+    held.until_wanted_by(1).await;
+    let second = begin(&nodes[1], 3);
+    held.until_wanted_by(2).await;
+    held.let_go();
+    first.await.unwrap();
+    second.await.unwrap();
+    let mut snapshot = nodes[0].snapshot().await.unwrap();
+    let all = Range {
+        after: Some(0),
+        ..Range::default()
+    };
+    let found = inbox::list(&mut snapshot, &instance(), all).await.unwrap();
+    let order: Vec<_> = found.iter().map(|message| message.outbox_id).collect();
+    assert_eq!(order, [1, 2, 4, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn captures_of_several_nodes_follow_one_order() {
     const EACH: i64 = 100;
@@ -52,15 +96,7 @@ async fn captures_of_several_nodes_follow_one_order() {
     let mut captures = JoinSet::new();
     for n in 1..=2 * EACH {
         let node = nodes[usize::from(n % 2 == 0)].clone();
-        captures.spawn(async move {
-            let message = Capture {
-                outbox_id: 1 + 2 * EACH - n,
-                recipient: vec![1; 32],
-                sealed: Vec::new(),
-                at: NOW,
-            };
-            node.capture(&instance(), &user(0), &message).await.unwrap();
-        });
+        captures.spawn(async move { capture(&node, 1 + 2 * EACH - n).await });
     }
     let (mut seen, mut after) = (Vec::new(), 0);
     loop {

@@ -60,9 +60,15 @@ impl Held {
 
     /// Waits until a commit wants what is held.
     pub(crate) async fn until_wanted(&self) {
+        self.until_wanted_by(1).await;
+    }
+
+    /// Waits until so many commits want what is held, or what one of them has.
+    pub(crate) async fn until_wanted_by(&self, commits: u8) {
         let wants = "SELECT count(*) FROM pg_stat_activity
             WHERE wait_event_type = 'Lock' AND application_name = 'merlon' AND datname = current_database()";
-        until("it is wanted", || self.database.sql(wants) == b"1\n").await;
+        let count = format!("{commits}\n");
+        until("it is wanted", || self.database.sql(wants) == count.as_bytes()).await;
     }
 
     pub(crate) fn let_go(self) {
