@@ -46,6 +46,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<(Ledger, Once)> {
     }
     let once = bench.once().await?;
     bench.bar.finish_and_clear();
+    bench.server.stop().await?;
     Ok((bench.ledger, once))
 }
 
