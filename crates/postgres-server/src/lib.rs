@@ -158,22 +158,17 @@ impl Server {
     }
 
     fn psql(&self, database: &str) -> Command {
-        let mut psql = Command::new(binaries().join("psql"));
-        psql.args([
-            "-X",
-            "-q",
-            "-A",
-            "-t",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "merlon",
-            "-d",
-            database,
-            "-h",
-        ]);
-        psql.arg(&self.directory);
+        let mut psql = self.client("psql", database);
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
         psql
+    }
+
+    fn client(&self, program: &str, database: &str) -> Command {
+        let mut client = Command::new(binaries().join(program));
+        client
+            .args(["-U", "merlon", "-d", database, "-h"])
+            .arg(&self.directory);
+        client
     }
 
     /// An empty database of it.
@@ -360,6 +355,24 @@ impl Database {
     /// Runs SQL on it, and answers what it prints.
     pub fn sql(&self, sql: &str) -> Vec<u8> {
         self.server.sql(&self.name, sql)
+    }
+
+    /// The SQL that makes one like it, tables and what they hold.
+    pub fn dump(&self) -> String {
+        let dumped = self
+            .server
+            .client("pg_dump", &self.name)
+            .output()
+            .expect("pg_dump");
+        assert!(
+            dumped.status.success(),
+            "{}",
+            String::from_utf8_lossy(&dumped.stderr)
+        );
+        let text = String::from_utf8(dumped.stdout).unwrap();
+        // Between these, which hold a random word, psql runs nothing but SQL.
+        let is_ours = |line: &&str| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict");
+        text.split_inclusive('\n').filter(is_ours).collect()
     }
 
     /// What all its tables hold, as they hold it.

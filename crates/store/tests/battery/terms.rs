@@ -50,6 +50,45 @@ async fn two_in_one_database_both_have_the_index_of_parts() {
     }
 }
 
+/// A server that says of itself that it is another engine.
+fn engine(version: &str) -> postgres_server::Database {
+    let database = postgres_server::database();
+    database.sql(&format!(
+        "CREATE SCHEMA engine; CREATE FUNCTION engine.version() RETURNS text LANGUAGE sql AS $$ SELECT '{version}' $$;"
+    ));
+    database
+}
+
+/// On those what was made stays when a later statement fails.
+#[tokio::test]
+async fn engines_that_make_tables_one_by_one_go_on_where_they_were_stopped() {
+    for (version, texts_of_our_own_order) in [
+        ("CockroachDB CCL v25.4.2 (x86_64-pc-linux-gnu)", false),
+        ("PostgreSQL 15.12-YB-2025.1.0.0-b168 on x86_64-pc-linux-gnu", true),
+    ] {
+        let database = engine(version);
+        let url = format!("{}&options=-c%20search_path%3Dengine,pg_catalog", database.url());
+        database.sql("CREATE TABLE engine.users (in_the_way int)");
+        node_on(&url).await.unwrap_err();
+        let made =
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'engine' AND tablename IN ('event', 'meta')";
+        assert_eq!(answer(&database, made), "1", "{version}: what comes before stays");
+        database.sql("DROP TABLE engine.users");
+        let store = node_on(&url).await.unwrap();
+        let ids = users(&store, 2).await;
+        decide(&store, &ids[0], set_phone("+41791234567", 1))
+            .await
+            .unwrap();
+        assert_log_is_whole(&store).await;
+        store.close();
+        node_on(&url).await.unwrap().close();
+        let ordered = "SELECT count(*) > 0 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            JOIN pg_collation l ON l.oid = a.attcollation WHERE c.relnamespace = 'engine'::regnamespace AND l.collname = 'C'";
+        let is_ours = if texts_of_our_own_order { "t" } else { "f" };
+        assert_eq!(answer(&database, ordered), is_ours, "{version}");
+    }
+}
+
 #[tokio::test]
 async fn an_encoding_that_lacks_characters_is_refused() {
     let database = postgres_server::database();

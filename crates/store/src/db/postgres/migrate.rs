@@ -14,7 +14,10 @@ use crate::{
     meta,
 };
 
-/// What leads from one version to the next.
+/// What a new database begins with: the shape that all steps lead to.
+const SCHEMA: &str = include_str!("../../../migrations/postgres/schema.sql");
+
+/// What leads from one version to the next. Statements are told apart by a semicolon at the end of a line.
 struct Step {
     sql: &'static str,
     /// The oldest version of the program's schema that can go on working beside it.
@@ -59,20 +62,50 @@ pub(super) async fn made_by(link: &Link) -> Result<Option<i64>> {
 /// untouched, and so is one that is being filled from another.
 pub(super) async fn migrate(source: &Source) -> Result<()> {
     let link = source.connect().await?;
-    fit(&link).await?;
     if is_unfinished(&link).await? {
         return Err(Error::Unusable(meta::NOT_ALL_THERE.into()));
     }
     lay_out(&link).await
 }
 
+/// What an engine that speaks PostgreSQL's protocol makes of a schema.
+#[derive(Clone, Copy)]
+enum Engine {
+    Postgres,
+    /// Made of PostgreSQL, but what makes a table does so at once, whatever becomes of the transaction around it.
+    Yugabyte,
+    /// The same, and it has no columns with the collation "C": without any its texts compare so.
+    Cockroach,
+}
+
+impl Engine {
+    /// Which one says this of its version.
+    fn of(version: &str) -> Self {
+        if version.contains("CockroachDB") {
+            Self::Cockroach
+        } else if version.contains("-YB-") {
+            Self::Yugabyte
+        } else {
+            Self::Postgres
+        }
+    }
+
+    /// What is to be run for a part of the schema, each alone.
+    fn statements(self, sql: &str) -> Vec<String> {
+        let sql = match self {
+            Self::Cockroach => sql.replace(" COLLATE \"C\"", ""),
+            Self::Postgres | Self::Yugabyte => sql.to_owned(),
+        };
+        sql.split_inclusive(";\n").map(str::to_owned).collect()
+    }
+}
+
 /// The oldest server that has everything.
 const OLDEST: i64 = 130_000;
-const SERVER: &str =
-    "SELECT current_setting('server_encoding'), CAST(current_setting('server_version_num') AS BIGINT)";
+const SERVER: &str = "SELECT current_setting('server_encoding'), CAST(current_setting('server_version_num') AS BIGINT), version()";
 
-/// Refuses a server that is too old, and a database whose encoding lacks characters that people have in their names.
-async fn fit(link: &Link) -> Result<()> {
+/// Which engine it is. Refuses a server that is too old, and a database whose encoding lacks characters that people have in their names.
+async fn engine(link: &Link) -> Result<Engine> {
     let rows = link.rows(&Ready::Text(SERVER), &[]).await?;
     let Some(row) = rows.first().map(PostgresRow::new) else {
         return Err(Error::Unavailable);
@@ -88,7 +121,7 @@ async fn fit(link: &Link) -> Result<()> {
             "the database server is version {}; 13 or newer is needed",
             version / 10_000
         ))),
-        _ => Ok(()),
+        _ => Ok(Engine::of(row.opt_text(2)?.unwrap_or_default())),
     }
 }
 
@@ -103,16 +136,47 @@ pub(super) async fn is_unfinished(link: &Link) -> Result<bool> {
     Ok(!marks.is_empty())
 }
 
-/// Applies the steps that are missing.
+/// Lays out a new database, or applies the steps that are missing.
 pub(super) async fn lay_out(link: &Link) -> Result<()> {
+    let engine = engine(link).await?;
     let newest = newest();
     if version(link, VERSION)
         .await?
-        .is_some_and(|(version, _)| version >= newest)
+        .is_none_or(|(version, _)| version < newest)
     {
-        return bearable(link, newest).await;
+        lay(link).await?;
+        match engine {
+            Engine::Postgres => at_once(link).await?,
+            Engine::Yugabyte | Engine::Cockroach => one_by_one(link, engine).await?,
+        }
     }
-    lay(link).await?;
+    bearable(link, newest).await
+}
+
+/// What is missing in a database of this version.
+fn missing(version: i64) -> Vec<&'static str> {
+    match usize::try_from(version) {
+        Ok(0) => vec![SCHEMA],
+        done => (STEPS.iter().skip(done.unwrap_or(usize::MAX)))
+            .map(|step| step.sql)
+            .collect(),
+    }
+}
+
+/// Notes what was reached.
+async fn note(link: &Link) -> Result<()> {
+    let note = format!(
+        "UPDATE merlon_schema SET version = {}, bearable_to = {} WHERE id = 1",
+        newest(),
+        STEPS.last().map_or(0, |last| last.bearable_to)
+    );
+    link.command(&note)
+        .await
+        .map_err(failed("noting the schema version"))
+}
+
+/// All or nothing, while others who want the same wait at the row.
+async fn at_once(link: &Link) -> Result<()> {
     let doing = || failed("migrating the database");
     link.command("BEGIN").await.map_err(doing())?;
     let locked = version(
@@ -120,22 +184,39 @@ pub(super) async fn lay_out(link: &Link) -> Result<()> {
         "SELECT version, bearable_to FROM merlon_schema WHERE id = 1 FOR UPDATE",
     )
     .await?;
-    let done = locked.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(usize::MAX));
-    for step in STEPS.iter().skip(done) {
-        link.command(step.sql).await.map_err(doing())?;
+    let missing = missing(locked.map_or(0, |(version, _)| version));
+    for sql in &missing {
+        link.command(sql).await.map_err(doing())?;
     }
-    if let Some(last) = STEPS.last().filter(|_| done < STEPS.len()) {
-        let note = format!(
-            "UPDATE merlon_schema SET version = {newest}, bearable_to = {} WHERE id = 1",
-            last.bearable_to
-        );
-        link.command(&note).await.map_err(doing())?;
-    }
-    if done < STEPS.len() {
+    if !missing.is_empty() {
+        note(link).await?;
         index_parts(link).await?;
     }
-    link.command("COMMIT").await.map_err(doing())?;
-    bearable(link, newest).await
+    link.command("COMMIT").await.map_err(doing())
+}
+
+/// For engines that make tables at once. Whoever was stopped on the way begins anew; whoever met another who does the same, too, and the
+/// second time it is there.
+async fn one_by_one(link: &Link, engine: Engine) -> Result<()> {
+    if each(link, engine).await.is_ok() {
+        return Ok(());
+    }
+    each(link, engine).await
+}
+
+async fn each(link: &Link, engine: Engine) -> Result<()> {
+    let made = version(link, VERSION).await?.map_or(0, |(version, _)| version);
+    for sql in missing(made) {
+        for statement in engine.statements(sql) {
+            link.command(&statement)
+                .await
+                .map_err(failed("migrating the database"))?;
+        }
+    }
+    if let Err(error) = make_parts(link).await {
+        warn_of_slow_searches(&error);
+    }
+    note(link).await
 }
 
 async fn bearable(link: &Link, newest: i64) -> Result<()> {
@@ -176,7 +257,7 @@ async fn index_parts(link: &Link) -> Result<()> {
     let doing = || failed("indexing parts of texts");
     link.command("SAVEPOINT parts").await.map_err(doing())?;
     if let Err(error) = make_parts(link).await {
-        tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm cannot be used");
+        warn_of_slow_searches(&error);
         link.command("ROLLBACK TO SAVEPOINT parts")
             .await
             .map_err(doing())?;
@@ -184,7 +265,11 @@ async fn index_parts(link: &Link) -> Result<()> {
     link.command("RELEASE SAVEPOINT parts").await.map_err(doing())
 }
 
-/// The extension may be there already, in another schema than ours.
+fn warn_of_slow_searches(error: &Error) {
+    tracing::warn!(%error, "searches inside names, addresses and numbers will be slow: the extension pg_trgm cannot be used");
+}
+
+/// The extension may be there already, in another schema than ours. An engine that has what it brings of its own lists none.
 const PARTS_ARE_IN: &str = "SELECT CAST(quote_ident(n.nspname) AS TEXT) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
     WHERE e.extname = 'pg_trgm'";
 
@@ -199,11 +284,53 @@ async fn make_parts(link: &Link) -> Result<()> {
         .map(|row| PostgresRow::new(row).opt_text(0))
         .transpose()?
         .flatten();
-    let schema = schema.ok_or(Error::Unavailable)?;
+    let parts = schema.map_or_else(
+        || "gin_trgm_ops".to_owned(),
+        |schema| format!("{schema}.gin_trgm_ops"),
+    );
     let indexes = format!(
-        "CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key {schema}.gin_trgm_ops);
-         CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone {schema}.gin_trgm_ops);
-         CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical {schema}.gin_trgm_ops);"
+        "CREATE INDEX IF NOT EXISTS users_email_parts ON users USING gin (email_key {parts});
+         CREATE INDEX IF NOT EXISTS users_phone_parts ON users USING gin (phone {parts});
+         CREATE INDEX IF NOT EXISTS username_parts ON username USING gin (canonical {parts});"
     );
     link.command(&indexes).await.map_err(doing())
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::postgres_server::Database;
+
+    use super::*;
+    use crate::db::PostgresOptions;
+
+    async fn link(database: &Database) -> Link {
+        let source = Source::new(&PostgresOptions::new(database.url())).unwrap();
+        source.connect().await.unwrap()
+    }
+
+    /// Whoever adds a step writes what it leads to into the schema of new databases as well.
+    #[tokio::test]
+    async fn steps_lead_to_what_a_new_database_begins_with() {
+        let [new, old] = [(), ()].map(|()| testkit::postgres_server::database());
+        lay_out(&link(&new).await).await.unwrap();
+        let at_first = link(&old).await;
+        lay(&at_first).await.unwrap();
+        at_first.command(STEPS[0].sql).await.unwrap();
+        old.sql("UPDATE merlon_schema SET version = 1, bearable_to = 1");
+        lay_out(&at_first).await.unwrap();
+        assert_eq!(old.dump(), new.dump());
+        assert!(new.dump().contains("CREATE UNIQUE INDEX username_unique"));
+    }
+
+    #[test]
+    fn no_text_of_a_new_database_depends_on_its_locale() {
+        let columns = SCHEMA.lines().filter(|line| line.contains(" TEXT")).count();
+        assert_eq!(SCHEMA.matches(" TEXT COLLATE \"C\"").count(), columns);
+        assert!(
+            Engine::Cockroach
+                .statements(SCHEMA)
+                .iter()
+                .all(|sql| !sql.contains("COLLATE"))
+        );
+    }
 }
