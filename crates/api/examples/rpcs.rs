@@ -17,6 +17,9 @@ This page is made from the descriptors and the permission table by `cargo xtask 
 
 - *Permission*: what a role of the caller must carry where the user, schema or provider belongs. *none*: no token is needed; *token*: any valid one.
 - *Oneself*: what users may do with themselves without a role. *only*: it is done with oneself and nobody else.
+
+`user.credential.write`, and `user.write` where it moves a contact, reach nobody who may do more than the caller: see
+[Credentials of others](compatibility.md#credentials-of-others).
 ";
 
 fn main() -> io::Result<()> {

@@ -212,6 +212,11 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDeniedToSelf)
         }
         Error::LinkDeniedToSelf => Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::LinkDeniedToSelf),
+        Error::DeniedOverStronger => Answer::new(
+            Code::PermissionDenied,
+            "AUTH-AWfge",
+            Text::PermissionDeniedOverStronger,
+        ),
         Error::PasswordDenied(why) => {
             Answer::new(Code::PermissionDenied, "AUTH-AWfge", password_denied(*why))
         }

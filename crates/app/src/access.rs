@@ -81,6 +81,20 @@ impl Caller {
             .any(|m| m.scope == Scope::Instance && m.roles.iter().any(|r| r.allows(permission)))
     }
 
+    /// Whether the caller may do whatever a user may, wherever the user may. What users may do only with themselves gives
+    /// nobody power over others and does not count.
+    fn may_all_that(&self, person: &Person) -> bool {
+        person.memberships.iter().all(|membership| {
+            let permissions = membership.roles.iter().flat_map(|role| role.permissions());
+            permissions
+                .filter(|permission| **permission != Permission::UserSelfDelete)
+                .all(|permission| match &membership.scope {
+                    Scope::Instance => self.holds_instance_wide(*permission),
+                    Scope::Org(org) => self.holds(*permission, org),
+                })
+        })
+    }
+
     /// Judges a permission on a user. Nothing tells a missing user from one that the caller may not read.
     fn judge(&self, need: Need, id: &UserId, person: Option<&Person>) -> Result<Grant> {
         let Some(person) = person else {
@@ -88,7 +102,12 @@ impl Caller {
         };
         let own = self.user == *id;
         if self.holds(need.permission, &person.org) {
-            return Ok(Grant::Role);
+            let reached = own || need.reach == Reach::Anybody || self.may_all_that(person);
+            return if reached {
+                Ok(Grant::Role)
+            } else {
+                Err(Error::DeniedOverStronger)
+            };
         }
         if own && need.own {
             return Ok(Grant::Own);
@@ -107,15 +126,43 @@ pub(crate) struct Need {
     pub permission: Permission,
     /// Whether the user itself needs none.
     pub own: bool,
+    /// Whom it is about.
+    reach: Reach,
+}
+
+/// Whom a permission through a role reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Everybody in the scope of the role.
+    Anybody,
+    /// Only those who may not do more than the caller: whoever makes a credential of somebody can act as them.
+    NobodyStronger,
 }
 
 impl Need {
-    /// A permission, or being the user itself.
+    /// A permission, or being the user itself. The one for credentials reaches nobody who may do more than the caller.
     pub(crate) const fn or_self(permission: Permission) -> Self {
+        let reach = match permission {
+            Permission::UserCredentialWrite => Reach::NobodyStronger,
+            _ => Reach::Anybody,
+        };
         Self {
             permission,
             own: true,
+            reach,
         }
+    }
+
+    /// The same for what moves where somebody's codes go, or who reads them.
+    pub(crate) const fn over_nobody_stronger(mut self) -> Self {
+        self.reach = Reach::NobodyStronger;
+        self
+    }
+
+    /// The same for what ends in the hands of the user alone, or needs what only the user was given.
+    pub(crate) const fn over_anybody(mut self) -> Self {
+        self.reach = Reach::Anybody;
+        self
     }
 
     /// A permission, even for oneself.
@@ -123,6 +170,7 @@ impl Need {
         Self {
             permission,
             own: false,
+            reach: Reach::Anybody,
         }
     }
 }

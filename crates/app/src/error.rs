@@ -149,6 +149,9 @@ pub enum Error {
     /// Only callers with the permission through a role may vouch for an account elsewhere.
     #[error("nobody vouches for an account of their own elsewhere")]
     LinkDeniedToSelf,
+    /// Nobody makes a credential for somebody who may do more than they.
+    #[error("the user may do more than the caller")]
+    DeniedOverStronger,
     /// Setting a password like this is not for this caller.
     #[error(transparent)]
     PasswordDenied(#[from] PasswordDenied),

@@ -225,6 +225,7 @@ fn errors() -> Vec<Error> {
         Error::Denied(Permission::UserWrite),
         Error::DeniedToSelf,
         Error::LinkDeniedToSelf,
+        Error::DeniedOverStronger,
         Error::OrgUnknown,
         Error::NoProvider(Channel::Sms),
         Error::NoProvider(Channel::Email),

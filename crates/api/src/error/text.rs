@@ -173,6 +173,7 @@ texts! {
     MembershipNotFound "errors-membership-not-found",
     PermissionDenied "errors-permission-denied",
     PermissionDeniedToSelf "errors-permission-denied-to-self",
+    PermissionDeniedOverStronger "errors-permission-denied-over-stronger",
     OrgNotFound "errors-org-not-found",
     InstanceAlreadyExists "errors-instance-already-exists",
     InstanceNotFound "errors-instance-not-found",

@@ -37,7 +37,10 @@ pub enum ResendFrom {
     Unverified,
 }
 
-/// Sets the contact phone or e-mail: oneself, or with `user.write`.
+/// Whoever moves a contact leads the codes of a reset elsewhere.
+pub(super) const MOVE: Need = Need::or_self(Permission::UserWrite).over_nobody_stronger();
+
+/// Sets the contact phone or e-mail: oneself, or with `user.write` of somebody who may not do more than the caller.
 pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestination) -> Result<ContactSet> {
     ctx.store
         .change(
@@ -47,8 +50,7 @@ pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestinati
             ctx.now(),
             |work| {
                 Box::pin(async move {
-                    let need = Need::or_self(Permission::UserWrite);
-                    let (mut user, grant) = access::user_for(work, caller, target, need).await?;
+                    let (mut user, grant) = access::user_for(work, caller, target, MOVE).await?;
                     code::may_vouch(grant, [&new.verification])?;
                     let code = set_in(ctx, caller, work, &mut user, Some(new)).await?;
                     Ok(ContactSet {
@@ -132,7 +134,8 @@ fn destination_of(user: &Stream<User>, channel: Channel) -> Option<Destination> 
         .map(|c| c.destination.clone())
 }
 
-/// Replaces the waiting code of the contact phone or e-mail: oneself, or with `user.write`.
+/// Replaces the waiting code of the contact phone or e-mail: oneself, or with `user.write`; the code is not answered for
+/// somebody who may do more than the caller.
 pub async fn resend(
     ctx: &Ctx,
     caller: &Caller,
@@ -149,7 +152,10 @@ pub async fn resend(
             ctx.now(),
             |work| {
                 Box::pin(async move {
-                    let need = Need::or_self(Permission::UserWrite);
+                    let need = match verification {
+                        Verification::Send { .. } => Need::or_self(Permission::UserWrite),
+                        Verification::Return | Verification::Vouched => MOVE,
+                    };
                     let (mut user, grant) = access::user_for(work, caller, target, need).await?;
                     code::may_vouch(grant, [verification])?;
                     let Some(destination) = destination_of(&user, channel) else {
@@ -191,10 +197,10 @@ fn nothing_to_resend(from: ResendFrom, channel: Channel) -> Refusal {
     }
 }
 
-/// Removes the contact phone or e-mail and the factor bound to it: oneself, or with `user.write`.
+/// Removes the contact phone or e-mail and the factor bound to it: oneself, or with `user.write` of somebody who may not do
+/// more than the caller.
 pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channel) -> Result<Changed> {
-    let need = Need::or_self(Permission::UserWrite);
-    super::command_as(ctx, "user.contact.remove", caller, target, need, || {
+    super::command_as(ctx, "user.contact.remove", caller, target, MOVE, || {
         Command::RemoveContact(channel)
     })
     .await

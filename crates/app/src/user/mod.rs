@@ -258,12 +258,16 @@ pub async fn get(ctx: &Ctx, caller: &Caller, target: &Target) -> Result<UserView
     })
 }
 
-/// Changes a user's data and contact in one commit: oneself, or with `user.write`.
+/// Changes a user's data and contact in one commit: oneself, or with `user.write`; the contact only of somebody who may not
+/// do more than the caller.
 pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatch) -> Result<Written> {
     ctx.store
         .change("user.patch", &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
-                let need = Need::or_self(Permission::UserWrite);
+                let need = match (&patch.email, &patch.phone) {
+                    (None, None) => Need::or_self(Permission::UserWrite),
+                    _ => contact::MOVE,
+                };
                 let (mut user, grant) = access::user_for(work, caller, target, need).await?;
                 let brought = patch.email.iter().chain(&patch.phone);
                 code::may_vouch(grant, brought.map(|new| &new.verification))?;

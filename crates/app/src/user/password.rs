@@ -65,6 +65,16 @@ pub struct PasswordChange {
     pub proof: Option<Shown>,
 }
 
+impl PasswordChange {
+    /// Whoever shows the code of a reset was given it by the user, or could have set the password without.
+    const fn need(&self) -> Need {
+        match self.proof {
+            Some(Shown::Code(_)) => NEED.over_anybody(),
+            Some(Shown::Current(_)) | None => NEED,
+        }
+    }
+}
+
 /// What a caller shows to set a password.
 #[derive(Clone, Debug)]
 pub enum Shown {
@@ -128,7 +138,7 @@ pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, change: &PasswordC
 /// The user as it stands, if the caller may set its password like this.
 async fn allowed(ctx: &Ctx, caller: &Caller, target: &Target, change: &PasswordChange) -> Result<Person> {
     let mut snapshot = ctx.store.glance()?;
-    let (_, person, grant) = access::read_user(&mut snapshot, caller, target, NEED).await?;
+    let (_, person, grant) = access::read_user(&mut snapshot, caller, target, change.need()).await?;
     may(caller, target, grant, change)?;
     Ok(person)
 }
@@ -182,7 +192,7 @@ async fn set_if_unmoved(
     ctx.store
         .change(name, &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
-                let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
+                let (mut user, grant) = access::user_for(work, caller, target, change.need()).await?;
                 may(caller, target, grant, change)?;
                 schema::may_have(work, user.state.person(), Authenticator::Password).await?;
                 let (proof, counted) = proof(ctx, work, &user, change, compared).await?;
@@ -365,7 +375,11 @@ pub async fn request_reset(
     ctx.store
         .change(name, &caller.instance, &caller.user, ctx.now(), |work| {
             Box::pin(async move {
-                let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
+                let need = match by {
+                    ResetBy::Return => NEED,
+                    ResetBy::Email(_) | ResetBy::Sms => NEED.over_anybody(),
+                };
+                let (mut user, grant) = access::user_for(work, caller, target, need).await?;
                 if grant == Grant::Own && by.channel().is_none() {
                     return Err(Error::DeniedToSelf);
                 }

@@ -332,7 +332,11 @@ pub async fn create_link(
             ctx.now(),
             |work| {
                 Box::pin(async move {
-                    let (mut user, grant) = access::user_for(work, caller, target, NEED).await?;
+                    let need = match medium {
+                        LinkMedium::Send(_) => NEED.over_anybody(),
+                        LinkMedium::Return => NEED,
+                    };
+                    let (mut user, grant) = access::user_for(work, caller, target, need).await?;
                     let verification = match medium {
                         LinkMedium::Send(link) => Verification::Send {
                             link: link.clone().or_else(|| own_page(ctx)),

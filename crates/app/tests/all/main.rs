@@ -23,6 +23,7 @@ mod otp;
 mod password;
 mod race;
 mod search;
+mod stronger;
 mod token;
 mod totp;
 mod username;

@@ -485,6 +485,43 @@ fn not_found_id(method: &str) -> &'static str {
     }
 }
 
+/// Whoever owns an organization is not the instance's owner by a token of one who lives there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_becomes_more_by_a_credential_of_somebody_else() {
+    let world = World::new().await;
+    let here = (Scope::Org(world.org.clone()), Role::OrgOwner);
+    let org_owner = world.someone(&world.org, slice::from_ref(&here)).await;
+    let owner = (Scope::Instance, Role::IamOwner);
+    let owner = world.someone(&world.org, slice::from_ref(&owner)).await;
+    let token = json!({"userId": owner.id, "expirationDate": "2030-01-01T00:00:00Z"});
+    let password = json!({"id": owner.id, "newPassword": {"password": "tide lantern orbit pebble"}});
+    let email = json!({"id": owner.id, "email": {"address": "mallory@example.com", "isVerified": true}});
+    for (method, request) in [
+        ("UserService/AddPersonalAccessToken", token),
+        (&format!("{}/SetPassword", case::NEW), password),
+        (&format!("{}/SetContactEmail", case::NEW), email),
+    ] {
+        let before = world.sequence(&owner.id).await;
+        for form in Form::ALL {
+            let call = Call {
+                method: contract::method(method),
+                request: &request,
+                token: Some(&*org_owner.token),
+                headers: &[],
+            };
+            let answer = world.client.call(form, &call).await;
+            assert_eq!(
+                heard(&answer),
+                Heard::Denied("AUTH-AWfge"),
+                "{method} over {form:?}"
+            );
+        }
+        assert_eq!(world.sequence(&owner.id).await, before, "{method}");
+        assert_eq!(world.owner_calls(method, request).await.code(), 0, "{method}");
+    }
+    world.end().await;
+}
+
 /// Users without a role and themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_may_do_to_themselves_what_the_table_says() {
