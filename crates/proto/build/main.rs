@@ -11,9 +11,11 @@ mod rules;
 mod services;
 mod shapes;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
@@ -99,7 +101,8 @@ fn json(encoded: &[u8], pool: &DescriptorPool, out: &Path) -> Result<()> {
         let serde = out.join(format!("{package}.serde.rs"));
         let target = out.join(format!("{package}.rs"));
         if serde.exists() && target.exists() {
-            let text = fs::read_to_string(&target)? + &accept_null(&fs::read_to_string(&serde)?);
+            let text =
+                fs::read_to_string(&target)? + &name_oneofs(&accept_null(&fs::read_to_string(&serde)?));
             fs::write(target, text)?;
         }
     }
@@ -130,6 +133,51 @@ fn accept_null(serde: &str) -> String {
                 text.push_str(">()?.map_or(0, |value| value as i32));");
             }
             None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What the generated code calls a duplicate.
+const DUPLICATE: &str = "serde::de::Error::duplicate_field(\"";
+
+/// Tells two fields of one oneof from one field twice: the generated code calls both a duplicate of the second.
+fn name_oneofs(serde: &str) -> String {
+    let lines: Vec<&str> = serde.lines().collect();
+    let slot = |line: usize| -> Option<&str> {
+        let asked = lines.get(line.checked_sub(1)?)?.trim().strip_prefix("if ")?;
+        asked.strip_suffix("__.is_some() {")
+    };
+    let field = |line: usize| Some(lines.get(line)?.split_once(DUPLICATE)?.1.split_once('"')?.0);
+    let mut oneofs = BTreeSet::new();
+    let mut fields: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut reader = 0;
+    for (line, text) in lines.iter().enumerate() {
+        if text.contains("fn visit_map") {
+            fields.clear();
+            reader = line;
+        }
+        if let (Some(slot), Some(field)) = (slot(line), field(line))
+            && *fields.entry(slot).or_insert(field) != field
+        {
+            oneofs.insert((reader, slot));
+        }
+    }
+    let mut text = String::with_capacity(serde.len());
+    for (line, whole) in lines.iter().enumerate() {
+        if whole.contains("fn visit_map") {
+            reader = line;
+        }
+        match (slot(line), field(line)) {
+            (Some(slot), Some(field)) if oneofs.contains(&(reader, slot)) => {
+                let oneof = slot.trim_start_matches("r#");
+                let _ = write!(
+                    text,
+                    "return Err(serde::de::Error::custom(\"only one field of {oneof} can be set, and {field} is a second one\"));"
+                );
+            }
+            _ => text.push_str(whole),
         }
         text.push('\n');
     }

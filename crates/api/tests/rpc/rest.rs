@@ -194,7 +194,11 @@ async fn malformed_json_names_place_and_field() {
         ),
         (
             r#"{"phone":{"sendCode":{},"returnCode":{}}}"#,
-            "malformed JSON in phone: duplicate field `returnCode` at line 1 column 36",
+            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 36",
+        ),
+        (
+            r#"{"phone":{"sendCode":null,"returnCode":{},"is_verified":true}}"#,
+            "malformed JSON in phone: only one field of verification can be set, and isVerified is a second one at line 1 column 55",
         ),
     ] {
         let reply = rest(server, "PUT", "/v3alpha/users/1/phone", body).await;
