@@ -70,7 +70,7 @@ fn implementation(
     if let Some(bodies) = bodies {
         writeln!(
             text,
-            "fn set_body(&mut self, field: &str, body: &[u8]) -> Result<(), serde_json::Error> {{\nmatch field {{"
+            "fn set_body(&mut self, field: &str, body: &[u8]) -> Result<(), Misfit> {{\nmatch field {{"
         )?;
         for name in bodies {
             let field = message

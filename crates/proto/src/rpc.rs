@@ -2,12 +2,14 @@
 
 mod budget;
 mod field;
+mod json;
 mod method;
 mod service;
 mod status;
 
 pub use budget::MAX_VALUES;
 pub use field::{FieldError, Fields};
+pub use json::Misfit;
 pub use method::{Body, HttpRule, METHODS, MethodInfo, Segment, method};
 pub use service::{CallFuture, Dispatch, Input, Params, Request, Response, Service};
 pub(crate) use service::{unary, unknown};

@@ -215,3 +215,49 @@ async fn malformed_json_names_place_and_field() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_is_wrong_inside_a_body_of_one_field_is_named_from_the_request_down() {
+    let server = start().await;
+    let phone = "/resources/v3alpha/users/1/phone";
+    let verify = "/resources/v3alpha/users/1/phone/_verify";
+    for (verb, path, body, text) in [
+        (
+            "PUT",
+            phone,
+            "{\n \"number\": 5}",
+            "malformed JSON in phone.number: invalid type: integer `5`, expected a string at line 2 column 12",
+        ),
+        (
+            "PUT",
+            phone,
+            r#"{"sendCode":{},"returnCode":{}}"#,
+            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 27",
+        ),
+        (
+            "PUT",
+            phone,
+            "[]",
+            "malformed JSON in phone: invalid type: sequence, expected struct zitadel.resources.user.v3alpha.SetPhone at line 1 column 2",
+        ),
+        (
+            "PUT",
+            phone,
+            "{",
+            "malformed JSON in phone: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            "POST",
+            verify,
+            r#"{"code":5}"#,
+            "malformed JSON in verification_code.code: invalid type: integer `5`, expected a string at line 1 column 9",
+        ),
+    ] {
+        let reply = rest(server, verb, path, body).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.json()),
+            (400, json!({"code": 3, "message": text})),
+            "{body}"
+        );
+    }
+}

@@ -6,7 +6,9 @@ use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::json::{self, Misfit};
 
 /// A message whose fields can be set one by one from text.
 pub trait Fields {
@@ -15,7 +17,7 @@ pub trait Fields {
     fn set_field(&mut self, path: &[&str], value: &str) -> Result<(), FieldError>;
 
     /// Fills the field that is the body of an HTTP rule; an empty body leaves it unset.
-    fn set_body(&mut self, field: &str, body: &[u8]) -> Result<(), serde_json::Error> {
+    fn set_body(&mut self, field: &str, body: &[u8]) -> Result<(), Misfit> {
         let _ = (field, body);
         Ok(())
     }
@@ -130,31 +132,29 @@ fn is_blank(body: &[u8]) -> bool {
 }
 
 /// A body that is one message; empty or `null` means none.
-fn message<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, serde_json::Error> {
+fn message<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Misfit> {
     if is_blank(body) {
         Ok(None)
     } else {
-        serde_json::from_slice(body)
+        json::read(body)
     }
 }
 
 /// A body that is a list.
-fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, serde_json::Error> {
+fn items<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Misfit> {
     message(body).map(Option::unwrap_or_default)
 }
 
 /// A body that is one string. Callers also wrap it in an object, under the name of the field in either case or the
 /// name that a code has elsewhere; that is accepted, because nothing else could be meant.
-fn text(body: &[u8], name: &'static str, json_name: &'static str) -> Result<String, serde_json::Error> {
+fn text(body: &[u8], name: &'static str, json_name: &'static str) -> Result<String, Misfit> {
     if is_blank(body) {
         return Ok(String::new());
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = de::Deserializer::deserialize_any(&mut deserializer, BareText { name, json_name })?;
-    deserializer.end()?;
-    Ok(value)
+    json::read_as(body, BareText { name, json_name })
 }
 
+#[derive(Clone, Copy)]
 struct BareText {
     name: &'static str,
     json_name: &'static str,
@@ -171,6 +171,14 @@ impl BareText {
             "verification_code",
         ]
         .contains(&key)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for BareText {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -206,7 +214,7 @@ impl<'de> Visitor<'de> for BareText {
 
 #[allow(clippy::all, clippy::pedantic)]
 mod generated {
-    use super::FieldError;
+    use super::{FieldError, Misfit};
 
     #[allow(unused_imports)]
     mod field {

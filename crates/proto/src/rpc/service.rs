@@ -12,7 +12,7 @@ use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Body, Fields, METHODS, MethodInfo, Status, budget};
+use super::{Body, Fields, METHODS, MethodInfo, Status, budget, json::Misfit};
 use crate::validate::Validate;
 
 /// What every request message can do.
@@ -191,7 +191,7 @@ fn rest<Req: Request>(info: &MethodInfo, body: &[u8], params: &Params<'_>) -> Re
             let mut request = Req::default();
             request
                 .set_body(name, body)
-                .map_err(|error| malformed(&error.to_string(), Some(name)))?;
+                .map_err(|misfit| malformed(&misfit.within(name)))?;
             request
         }
     };
@@ -230,23 +230,9 @@ fn json<Req: Request>(body: &[u8]) -> Result<Req, Status> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Req::default());
     }
-    serde_json::from_slice(body).map_err(|error| located::<Req>(body, &error))
+    super::json::read(body).map_err(|misfit| malformed(&misfit))
 }
 
-/// Reads the body once more to learn in which field the error is: only failures pay for it.
-fn located<Req: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> Status {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let path = serde_path_to_error::deserialize::<_, Req>(&mut deserializer)
-        .err()
-        .map(|error| error.path().to_string());
-    // A part that was cut off before its name was read shows as a question mark.
-    let path = path.as_deref().map(|path| path.trim_end_matches(['?', '.']));
-    malformed(&error.to_string(), path.filter(|path| !path.is_empty()))
-}
-
-fn malformed(error: &str, field: Option<&str>) -> Status {
-    Status::invalid_argument(match field {
-        Some(field) => format!("malformed JSON in {field}: {error}"),
-        None => format!("malformed JSON: {error}"),
-    })
+fn malformed(misfit: &Misfit) -> Status {
+    Status::invalid_argument(misfit.to_string())
 }
