@@ -34,6 +34,10 @@ pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// The deepest nesting of objects and arrays in a JSON body.
 pub const MAX_JSON_DEPTH: usize = 64;
 
+/// The same for requests that nest by themselves: a filter in a list in a filter is three levels, and who nests too many
+/// filters shall hear the rule for filters and not that of JSON.
+pub const MAX_NESTED_JSON_DEPTH: usize = 120;
+
 /// How long a request may take, reading its body included, when the caller sets no deadline.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_mins(2);
 

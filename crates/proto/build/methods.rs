@@ -1,9 +1,9 @@
 //! The method table: what the edges must know of each RPC before a request is decoded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, Value};
 
 use crate::{Result, is_ours};
 
@@ -69,11 +69,12 @@ fn entry(text: &mut String, pool: &DescriptorPool, method: &MethodDescriptor, in
     let access = access(pool, method);
     writeln!(
         text,
-        "MethodInfo {{ path: {:?}, service: {:?}, name: {:?}, index: {index}, input: {:?}, output: {:?}, http: {}, success: {}, permission: {:?}, org_field: {:?} }},",
+        "MethodInfo {{ path: {:?}, service: {:?}, name: {:?}, index: {index}, input: {:?}, nests: {}, output: {:?}, http: {}, success: {}, permission: {:?}, org_field: {:?} }},",
         path(method),
         service.full_name(),
         method.name(),
         method.input().full_name(),
+        nests(&method.input()),
         method.output().full_name(),
         http(http_rule(pool, method)?, method)?,
         access.success,
@@ -81,6 +82,38 @@ fn entry(text: &mut String, pool: &DescriptorPool, method: &MethodDescriptor, in
         access.org_field,
     )?;
     Ok(())
+}
+
+/// Whether the request can hold a message that holds its like, as filters do.
+fn nests(input: &MessageDescriptor) -> bool {
+    let holds = |message: &MessageDescriptor| {
+        let mut held = BTreeMap::new();
+        for child in children(message) {
+            reach(&child, &mut held);
+        }
+        held
+    };
+    holds(input)
+        .iter()
+        .any(|(name, message)| holds(message).contains_key(name))
+}
+
+/// All messages of ours that a message consists of, itself included.
+fn reach(message: &MessageDescriptor, reached: &mut BTreeMap<String, MessageDescriptor>) {
+    let known = reached.insert(message.full_name().to_owned(), message.clone());
+    if known.is_none() {
+        for child in children(message) {
+            reach(&child, reached);
+        }
+    }
+}
+
+fn children(message: &MessageDescriptor) -> impl Iterator<Item = MessageDescriptor> {
+    let kinds = message.fields().map(|field| field.kind()).collect::<Vec<_>>();
+    kinds.into_iter().filter_map(|kind| match kind {
+        Kind::Message(child) if is_ours(child.package_name()) => Some(child),
+        _ => None,
+    })
 }
 
 fn http(rule: Option<Http>, method: &MethodDescriptor) -> Result<String> {

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::head::RequestHead;
 use super::meter::Meter;
-use super::{Gate, MAX_JSON_DEPTH};
+use super::{Gate, MAX_JSON_DEPTH, MAX_NESTED_JSON_DEPTH};
 
 /// All registered methods.
 pub(super) struct Core<G: Gate> {
@@ -109,11 +109,11 @@ impl<G: Gate> Core<G> {
         let call = match payload {
             Payload::Proto(bytes) => method.dispatch.call(method.info, cx, Input::Proto(bytes))?,
             Payload::Json(body) => {
-                limit_json(&body)?;
+                limit_json(method.info, &body)?;
                 method.dispatch.call(method.info, cx, Input::Json(&body))?
             }
             Payload::Rest(body, params) => {
-                limit_json(&body)?;
+                limit_json(method.info, &body)?;
                 method
                     .dispatch
                     .call(method.info, cx, Input::Rest(&body, &params?))?
@@ -144,9 +144,14 @@ fn panicked(info: &MethodInfo, head: &RequestHead, panic: &(dyn Any + Send)) -> 
     )
 }
 
-/// Refuses bodies that nest deeper than [`MAX_JSON_DEPTH`] or hold more than [`MAX_VALUES`] values, before any parser
-/// recurses into them or allocates for them.
-fn limit_json(body: &[u8]) -> Result<(), Status> {
+/// Refuses bodies that nest deeper than [`MAX_JSON_DEPTH`], or [`MAX_NESTED_JSON_DEPTH`] where that is meant, or hold more
+/// than [`MAX_VALUES`] values, before any parser recurses into them or allocates for them.
+fn limit_json(info: &MethodInfo, body: &[u8]) -> Result<(), Status> {
+    let deepest = if info.nests {
+        MAX_NESTED_JSON_DEPTH
+    } else {
+        MAX_JSON_DEPTH
+    };
     // Each level opens and closes with a byte of its own.
     if body.len() <= 2 * MAX_JSON_DEPTH {
         return Ok(());
@@ -163,9 +168,9 @@ fn limit_json(body: &[u8]) -> Result<(), Status> {
             b',' => values += 1,
             _ => {}
         }
-        if depth > MAX_JSON_DEPTH {
+        if depth > deepest {
             return Err(Status::invalid_argument(format!(
-                "malformed JSON: nested deeper than {MAX_JSON_DEPTH} levels"
+                "malformed JSON: nested deeper than {deepest} levels"
             )));
         }
         if values > MAX_VALUES {
@@ -179,18 +184,44 @@ fn limit_json(body: &[u8]) -> Result<(), Status> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_JSON_DEPTH, limit_json};
+    use proto::rpc::MethodInfo;
+
+    use super::{MAX_JSON_DEPTH, MAX_NESTED_JSON_DEPTH, limit_json};
 
     fn nested(levels: usize) -> String {
         format!("{}{}", "[".repeat(levels), "]".repeat(levels))
     }
 
+    fn named(name: &str) -> &'static MethodInfo {
+        let path = format!("/zitadel.resources.user.v3alpha.ZITADELUsers/{name}");
+        proto::rpc::method(&path).unwrap()
+    }
+
     #[test]
     fn depth_is_limited_and_brackets_in_strings_do_not_count() {
-        assert!(limit_json(nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
-        assert!(limit_json(nested(MAX_JSON_DEPTH + 1).as_bytes()).is_err());
-        assert!(limit_json("{".repeat(100_000).as_bytes()).is_err());
+        let create = named("CreateUser");
+        assert!(limit_json(create, nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
+        assert!(limit_json(create, nested(MAX_JSON_DEPTH + 1).as_bytes()).is_err());
+        assert!(limit_json(create, "{".repeat(100_000).as_bytes()).is_err());
         let text = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(200), "{".repeat(200));
-        assert!(limit_json(text.as_bytes()).is_ok());
+        assert!(limit_json(create, text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_holds_its_like_may_nest_deeper() {
+        let search = named("SearchUsers");
+        assert!(limit_json(search, nested(MAX_NESTED_JSON_DEPTH).as_bytes()).is_ok());
+        assert!(limit_json(search, nested(MAX_NESTED_JSON_DEPTH + 1).as_bytes()).is_err());
+        let deep = |info: &&MethodInfo| info.nests;
+        let mut names: Vec<_> = proto::rpc::METHODS
+            .iter()
+            .filter(deep)
+            .map(|info| info.name)
+            .collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["ListUserSchemas", "ListUsers", "SearchUserSchemas", "SearchUsers"]
+        );
     }
 }

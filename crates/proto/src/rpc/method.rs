@@ -13,6 +13,8 @@ pub struct MethodInfo {
     pub index: u16,
     /// The full name of the request message.
     pub input: &'static str,
+    /// Whether the request can hold a message that holds its like, as filters do.
+    pub nests: bool,
     /// The full name of the response message.
     pub output: &'static str,
     /// The HTTP/JSON form, if the contract has one.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     case::{ADMIN, NEW, OLD, OLD_SCHEMAS, oidc_provider},
-    wire::Answer,
+    contract,
+    wire::{Answer, Call, Form},
     world::World,
 };
 
@@ -257,6 +258,40 @@ async fn searches_have_limits() {
             (3, id),
             "{request}: {answer:?}"
         );
+    }
+    world.end().await;
+}
+
+/// A filter in a list in a filter is three levels of JSON, and the rule is the same for all forms.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_that_nest_too_deep_hear_the_rule_in_every_form() {
+    let world = World::new().await;
+    let leaf = || by("usernameFilter", "username", "x", "EQUALS");
+    let nested =
+        |levels: usize| (0..levels).fold(leaf(), |inner, _| json!({"andFilter": {"queries": [inner]}}));
+    for levels in [20, 21, 30, 38] {
+        let filters = json!([nested(levels)]);
+        for (method, request) in [
+            (format!("{NEW}/SearchUsers"), json!({"filters": filters})),
+            (format!("{OLD}/ListUsers"), json!({"queries": old(&filters)})),
+        ] {
+            for form in Form::ALL {
+                let call = Call {
+                    method: contract::method(&method),
+                    request: &request,
+                    token: Some(&*world.owner),
+                    headers: &[],
+                };
+                let answer = world.client.call(form, &call).await;
+                let heard = answer
+                    .outcome
+                    .as_ref()
+                    .err()
+                    .map(|failure| (failure.code, failure.id()));
+                let expected = (levels > 20).then_some((3, "SCHEMA-zsQ97"));
+                assert_eq!(heard, expected, "{levels} levels for {method} over {form:?}");
+            }
+        }
     }
     world.end().await;
 }
