@@ -1,6 +1,7 @@
 //! Passwords in the clear, for the short time between an entry and its hash: the rules for new ones, hashing and
 //! comparing on threads of their own, and the formats that hashes made elsewhere come in.
 
+mod affix;
 mod digest;
 mod encoded;
 mod memory;
@@ -29,6 +30,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SALT_LENGTH: usize = 16;
 const HASH_LENGTH: usize = 32;
+
+/// Shorter names in a host, such as `id` and `com`, say little of a service.
+const LEAST_NAME: usize = 4;
 
 /// What is to become somebody's password.
 #[derive(Clone, Debug)]
@@ -64,6 +68,7 @@ pub(crate) async fn encode(ctx: &Ctx, fields: Fields, new: &NewSecret, words: Ve
     let invalid = |fault: PasswordFault| Error::invalid(fields.plain, fault);
     rules.shape(&plain).map_err(invalid)?;
     let salt = salt(ctx);
+    let words = words.into_iter().chain(words_of_service(ctx)).collect::<Vec<_>>();
     let work = move |memory: &mut Memory| {
         if rules.is_common(&plain, &words) {
             return Err(PasswordFault::Common);
@@ -73,6 +78,13 @@ pub(crate) async fn encode(ctx: &Ctx, fields: Fields, new: &NewSecret, words: Ve
     let hashed = ctx.passwords.run(work).await;
     let hashed = hashed.map_err(|undone| undone.at(ctx.now()))?;
     hashed.map_err(invalid)?.ok_or(Error::Hashing)
+}
+
+/// Words that users of this service are guessed with (NIST SP 800-63B-4 §3.1.1.2): its host, and the names in it.
+fn words_of_service(ctx: &Ctx) -> impl Iterator<Item = String> {
+    let host = &ctx.policy.public_host;
+    let names = host.split('.').filter(|name| name.len() >= LEAST_NAME);
+    names.chain([host.as_str()]).map(str::to_owned)
 }
 
 /// Hashes a password that was accepted before anew, whatever the rules are now.

@@ -3,6 +3,7 @@
 
 use zxcvbn::zxcvbn;
 
+use super::affix;
 use crate::secret::Secret;
 
 /// Most characters of a password.
@@ -93,17 +94,42 @@ impl PasswordRules {
         lacking.map_or(Ok(()), |kind| Err(PasswordFault::Lacks(*kind)))
     }
 
-    /// Whether a password is among the first guesses; `words` are those that only this user is guessed with, such as
-    /// their name. Takes some milliseconds.
+    /// Whether a password is among the first guesses; `words` are those that only this user and this service are guessed
+    /// with, such as their names. Takes some milliseconds.
+    ///
+    /// It is always the whole password that is judged (NIST SP 800-63B-4 §3.1.1.2): once as it is, and once as a word
+    /// that was dressed up in the usual way, whose guesses are those of the word times those of what stands around it.
     pub(crate) fn is_common(&self, password: &Secret, words: &[String]) -> bool {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        zxcvbn(password.reveal(), &words).guesses() < self.least_guesses
+        let guesses = |text: &str| zxcvbn(text, &words).guesses();
+        guesses(password.reveal()) < self.least_guesses
+            || affix::undressed(password.reveal())
+                .filter(|dressed| dressed.around < self.least_guesses)
+                .any(|dressed| guesses(dressed.word).saturating_mul(dressed.around) < self.least_guesses)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WORDS: [&str; 64] = [
+        "anchor", "autumn", "barley", "basket", "beacon", "blanket", "bottle", "bridge", "button", "candle",
+        "canyon", "carpet", "cellar", "cherry", "chimney", "cinder", "clover", "copper", "corner", "cotton",
+        "cradle", "cricket", "curtain", "dagger", "desert", "drawer", "engine", "feather", "fiddle",
+        "forest", "garden", "gravel", "hammer", "harbor", "hazel", "helmet", "island", "jacket", "kettle",
+        "ladder", "lantern", "lemon", "marble", "meadow", "mirror", "needle", "orbit", "paddle", "pebble",
+        "pepper", "pillow", "planet", "puddle", "ribbon", "saddle", "shadow", "silver", "spiral", "thimble",
+        "timber", "tunnel", "velvet", "walnut", "window",
+    ];
+
+    /// Numbers below a bound, the same ones in every run (Lehmer's generator with the constants of MINSTD).
+    fn dice(mut state: u64) -> impl FnMut(usize) -> usize {
+        move |bound| {
+            state = state * 48_271 % 2_147_483_647;
+            usize::try_from(state).unwrap() % bound
+        }
+    }
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.to_owned())
@@ -161,12 +187,65 @@ mod tests {
             "1qaz@WSX",
             "Ada.Lovelace",
             "Ada.Lovelace1",
+            "Admin@123",
+            "Summer2024",
+            "Summer2024!",
+            "summer_1999",
+            "Welcome1!",
+            "P@ssw0rd2024",
+            "$ummer2024",
+            "!Passw0rd!",
+            "123admin!!!",
+            "Dragon#2025",
+            "Ada.Lovelace2024!",
         ] {
             assert!(common(text), "{text}");
         }
         for text in ["Tr0ub4dor & Drei", "correct horse", "grün und leise"] {
             assert!(!common(text), "{text}");
         }
+        let lax = PasswordRules {
+            least_guesses: 0,
+            ..PasswordRules::default()
+        };
+        assert!(!lax.is_common(&secret("password"), &[]));
+    }
+
+    /// None of a thousand is refused: two or three of 64 words with digits and marks around and between them, and eight
+    /// to twelve characters by chance.
+    #[test]
+    fn what_was_drawn_by_chance_is_not_refused() {
+        let rules = PasswordRules::default();
+        let mut below = dice(20_240_917);
+        let mut refused = Vec::new();
+        for round in 0..1000 {
+            let text = match round % 4 {
+                0 => passphrase(&mut below, 3, "-"),
+                1 => passphrase(&mut below, 3, " ") + "1!",
+                2 => format!("{}{}", passphrase(&mut below, 2, "."), 10 + below(90)),
+                _ => by_chance(&mut below),
+            };
+            if rules.is_common(&secret(&text), &["ada.lovelace".into()]) {
+                refused.push(text);
+            }
+        }
+        assert_eq!(refused, Vec::<String>::new());
+    }
+
+    fn passphrase(below: &mut impl FnMut(usize) -> usize, words: usize, between: &str) -> String {
+        let words: Vec<&str> = (0..words).map(|_| WORDS[below(WORDS.len())]).collect();
+        words.join(between)
+    }
+
+    fn by_chance(below: &mut impl FnMut(usize) -> usize) -> String {
+        let length = 8 + below(5);
+        (0..length)
+            .map(|_| char::from(b'!' + u8::try_from(below(94)).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn an_operator_asks_for_less() {
         let lax = PasswordRules {
             least_guesses: 0,
             ..PasswordRules::default()

@@ -21,7 +21,7 @@ use domain::{
 };
 use futures_util::future::join_all;
 use store::Statement;
-use testkit::{TestCtx, read_sent};
+use testkit::{TestCtx, TestOptions, read_sent};
 
 use crate::given::*;
 
@@ -405,6 +405,25 @@ async fn a_user_is_created_with_its_password_or_not_at_all() {
         matches!(nobody, Err(Error::NoMembership)),
         "rights come before rules"
     );
+}
+
+#[tokio::test]
+async fn the_name_of_the_service_is_guessed_first() {
+    let mut options = TestOptions::default();
+    options.policy.public_host = "login.dovecote.example".into();
+    let ctx = TestCtx::with(options).await;
+    let owner = ctx.owner().await;
+    let target = somebody(&ctx, &owner).await;
+    for text in ["Dovecote2024!", "login.dovecote.example", "dovecote-01"] {
+        let answer = set(&ctx, &owner, &target, plain(text), None).await;
+        let common = Invalid::Password(PasswordFault::Common);
+        assert!(
+            matches!(answer, Err(Error::Invalid { reason, .. }) if reason == common),
+            "{text}: {answer:?}"
+        );
+    }
+    let other = plain("Belfry2024! and dovecote");
+    set(&ctx, &owner, &target, other, None).await.unwrap();
 }
 
 #[tokio::test]

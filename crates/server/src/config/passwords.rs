@@ -24,7 +24,7 @@ const LEAST_GUESSES: Key = Key::new(
     "passwords.least_guesses",
     Form::Count(10_000, 1_000_000_000),
     "1000000",
-    "A new password that is found with fewer guesses, the most common and the user's own names first, is refused.",
+    "A new password that is found with fewer guesses is refused: the most common and the names of the user and of this server first, also dressed up with digits and marks.",
 );
 const QUEUE: Key = Key::new(
     "passwords.queue",
