@@ -44,12 +44,21 @@ fn file_in(directory: &TempDir) -> PathBuf {
     directory.path().join("merlon.db")
 }
 
+/// Whether this run of the tests is for PostgreSQL.
+pub fn is_postgres_chosen() -> bool {
+    match std::env::var(CHOICE).as_deref() {
+        Ok("postgres") => true,
+        Ok("sqlite") | Err(std::env::VarError::NotPresent) => false,
+        other => panic!("{CHOICE} is 'sqlite' or 'postgres', not {other:?}"),
+    }
+}
+
 /// An empty database of the kind that this run of the tests is for.
 pub async fn any() -> Database {
-    match std::env::var(CHOICE).as_deref() {
-        Ok("postgres") => postgres().await,
-        Ok("sqlite") | Err(std::env::VarError::NotPresent) => sqlite().await,
-        other => panic!("{CHOICE} is 'sqlite' or 'postgres', not {other:?}"),
+    if is_postgres_chosen() {
+        postgres().await
+    } else {
+        sqlite().await
     }
 }
 

@@ -178,7 +178,7 @@ async fn news_come_the_moment_they_are_captured() {
 
 #[tokio::test(start_paused = true)]
 async fn without_news_the_answer_is_empty_after_a_while() {
-    let world = World::timeless().await;
+    let world = World::timeless_on_sqlite().await;
     let answer = world.get("/ui/inbox/new?after=").await;
     assert_eq!(
         (answer.status, answer.body.as_str()),
@@ -188,7 +188,7 @@ async fn without_news_the_answer_is_empty_after_a_while() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_answers_whoever_waits_for_news() {
-    let world = World::timeless().await;
+    let world = World::timeless_on_sqlite().await;
     let start = Instant::now();
     let stop = async { world.test.stopping.cancel() };
     let (answer, ()) = tokio::join!(world.get("/ui/inbox/new?after=0"), stop);

@@ -65,8 +65,9 @@ impl World {
         Self::on(TestCtx::new().await, access, https)
     }
 
-    /// Open, on the embedded database, which answers while the clock of a test stands still.
-    pub(crate) async fn timeless() -> Self {
+    /// Open, for a test whose clock stands still, on the embedded database whatever the run is for: such a clock leaps ahead
+    /// while a server is asked, and then that server seems to be gone.
+    pub(crate) async fn timeless_on_sqlite() -> Self {
         let test = TestCtx::on(testkit::database::sqlite().await, TestOptions::default()).await;
         Self::on(test, InboxAccess::Open, false)
     }

@@ -7,6 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use tempfile::TempDir;
+use testkit::{
+    database::is_postgres_chosen,
+    postgres_server::{self, Database},
+};
+
 /// A started server; killed when dropped.
 pub(crate) struct Started {
     pub(crate) child: Child,
@@ -22,8 +28,8 @@ impl Drop for Started {
 }
 
 impl Started {
-    /// Starts a server on a directory and reads up to the line that says it serves.
-    pub(crate) fn new(dir: &Path) -> Self {
+    /// Starts a server on the embedded database of a directory and reads up to the line that says it serves.
+    pub(crate) fn embedded(dir: &Path) -> Self {
         Self::with(dir, &[])
     }
 
@@ -74,6 +80,50 @@ impl Started {
     }
 }
 
+/// A directory for a server and its commands, on a database of the kind that this run of the tests is for.
+pub(crate) struct Home {
+    dir: TempDir,
+    database: Option<Database>,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            database: is_postgres_chosen().then(postgres_server::database),
+        }
+    }
+
+    /// On the embedded database, whatever the run is for: what is looked at lies in its files.
+    pub(crate) fn on_sqlite() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            database: None,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The binary in a clean environment, but for the database.
+    pub(crate) fn merlon(&self) -> Command {
+        let mut command = merlon(self.path());
+        command.envs(
+            self.database
+                .as_ref()
+                .map(|database| ("MERLON_DATABASE__URL", database.url())),
+        );
+        command
+    }
+
+    pub(crate) fn start(&self) -> Started {
+        let mut command = self.merlon();
+        command.stderr(Stdio::null());
+        Started::run(command, self.path(), &[])
+    }
+}
+
 /// The binary in a clean environment.
 pub(crate) fn merlon(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_merlon"));
@@ -115,10 +165,11 @@ pub(crate) fn ask(address: &str, request: &str) -> String {
 
 #[test]
 fn a_key_is_told_of_although_the_start_that_made_it_fails() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = merlon(home.path())
+    let output = home
+        .merlon()
         .args(["start", "--data", "data", "--listen", &address])
         .output()
         .unwrap();
@@ -133,10 +184,11 @@ fn a_key_is_told_of_although_the_start_that_made_it_fails() {
 
 #[test]
 fn start_serves_keeps_its_things_private_and_stops_cleanly() {
-    let home = tempfile::tempdir().unwrap();
-    let mut server = Started::new(home.path());
+    let home = Home::new();
+    let mut server = home.start();
     assert!(get(server.address(), "/debug/ready").starts_with("HTTP/1.1 200"));
     let data = home.path().join("data");
+    assert_eq!(data.join("merlon.db").exists(), home.database.is_none());
     assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     for entry in fs::read_dir(&data).unwrap() {
         let path = entry.unwrap().path();
@@ -158,7 +210,7 @@ fn start_serves_keeps_its_things_private_and_stops_cleanly() {
 
     stop(&mut server);
     assert!(!data.join("server.json").exists());
-    let again = Started::new(home.path());
+    let again = home.start();
     assert!(
         !again.lines.join("\n").contains("master key was made"),
         "the key stays"
@@ -167,9 +219,10 @@ fn start_serves_keeps_its_things_private_and_stops_cleanly() {
 
 #[test]
 fn a_second_server_on_the_same_data_is_refused() {
-    let home = tempfile::tempdir().unwrap();
-    let server = Started::new(home.path());
-    let second = merlon(home.path())
+    let home = Home::new();
+    let server = home.start();
+    let second = home
+        .merlon()
         .args(["start", "--data", "data", "--listen", "127.0.0.1:0"])
         .output()
         .unwrap();
@@ -184,9 +237,10 @@ fn a_second_server_on_the_same_data_is_refused() {
 
 #[test]
 fn another_master_key_is_refused_before_anything_is_written() {
-    let home = tempfile::tempdir().unwrap();
-    drop(Started::new(home.path()));
-    let other = merlon(home.path())
+    let home = Home::new();
+    drop(home.start());
+    let other = home
+        .merlon()
         .args(["start", "--data", "data", "--listen", "127.0.0.1:0"])
         .env("MERLON_MASTER_KEY__VALUE", "abcdefghijklmnopqrstuvwxyz012345")
         .output()
@@ -201,12 +255,9 @@ fn another_master_key_is_refused_before_anything_is_written() {
 
 #[test]
 fn doctor_is_content_with_a_running_server() {
-    let home = tempfile::tempdir().unwrap();
-    let server = Started::new(home.path());
-    let doctor = merlon(home.path())
-        .args(["doctor", "--data", "data"])
-        .output()
-        .unwrap();
+    let home = Home::new();
+    let server = home.start();
+    let doctor = home.merlon().args(["doctor", "--data", "data"]).output().unwrap();
     let text = text(&doctor);
     assert!(
         doctor.status.success() && text.contains(server.address()),
@@ -217,7 +268,7 @@ fn doctor_is_content_with_a_running_server() {
 
 #[test]
 fn doctor_names_what_is_broken_and_what_to_do() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Home::on_sqlite();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -232,7 +283,8 @@ fn doctor_names_what_is_broken_and_what_to_do() {
         "not a database, and more than a few bytes of it",
     )
     .unwrap();
-    let doctor = merlon(home.path())
+    let doctor = home
+        .merlon()
         .args(["doctor", "--data", "data"])
         .env("MERLON_SERVER__LISTEN", taken.local_addr().unwrap().to_string())
         .env("MERLON_SMTP__HOST", "127.0.0.1")
@@ -337,11 +389,11 @@ fn totals(home: &Path) -> u64 {
 
 #[test]
 fn users_are_imported_refused_lines_are_kept_and_told() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let dir = home.path();
     let nobody = import(dir, &[], &[]);
     assert!(!nobody.status.success() && text(&nobody).contains("no server runs on"));
-    let _server = Started::new(dir);
+    let _server = home.start();
     let before = totals(dir);
     let line = |n: u64| {
         format!(
@@ -411,10 +463,11 @@ fn users_are_imported_refused_lines_are_kept_and_told() {
 
 #[test]
 fn an_import_whose_server_ends_says_where_to_go_on() {
-    let home = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let dir = home.path();
-    let server = Started::new(dir);
-    let mut child = merlon(dir)
+    let server = home.start();
+    let mut child = home
+        .merlon()
         .args(["import", "--data", "data", "--connections", "3", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -71,7 +71,7 @@ fn verify(server: &Started, token: &str, user: &str, code: &str) {
 fn a_server_grows_to_a_database_server_and_goes_back_with_everything() {
     let (home, database) = (tempfile::tempdir().unwrap(), postgres_server::database());
     let dir = home.path();
-    let server = Started::new(dir);
+    let server = Started::embedded(dir);
     let token = token(dir);
     let code = add(&server, &token, "gigi");
     let running = refused(&run(dir, "sqlite:data", &database.url()));
@@ -116,7 +116,7 @@ fn a_server_grows_to_a_database_server_and_goes_back_with_everything() {
         said.contains("make sure that it is that one") && said.contains("without database.url"),
         "{said}"
     );
-    let server = Started::new(dir);
+    let server = Started::embedded(dir);
     verify(&server, &token, "later", &later);
     let code = add(&server, &token, "last");
     verify(&server, &token, "last", &code);
@@ -140,7 +140,7 @@ const LET_GO: &str = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activ
 async fn a_move_that_was_killed_is_not_served_and_goes_on_where_it_stopped() {
     let (home, database) = (tempfile::tempdir().unwrap(), postgres_server::database());
     let dir = home.path();
-    drop(Started::new(dir));
+    drop(Started::embedded(dir));
     let options = PostgresOptions::new(database.url());
     Store::open(&StoreOptions::Postgres(options))
         .await

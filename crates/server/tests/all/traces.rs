@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
 
-use crate::commands::{Started, ask, merlon, stop};
+use crate::commands::{Home, Started, ask, stop};
 use crate::peer::Peer;
 
 /// Where OTLP is taken over gRPC.
@@ -43,7 +43,7 @@ fn collector() -> (Peer, Arc<Mutex<Vec<u8>>>) {
 /// Starts a server that logs as `level` says, sends it requests, and stops it; what it logged, and what the collector heard.
 async fn observed(level: Option<&str>) -> [String; 2] {
     let (collector, sent) = collector();
-    let home = tempfile::tempdir().unwrap();
+    let home = Home::new();
     let log = home.path().join("log");
     let mut environment = vec![(
         "MERLON_TELEMETRY__OTLP_ENDPOINT",
@@ -52,7 +52,7 @@ async fn observed(level: Option<&str>) -> [String; 2] {
     environment.extend(level.map(|level| ("MERLON_LOG", level.to_owned())));
     let lines = File::create(&log).unwrap();
     let work = tokio::task::spawn_blocking(move || {
-        let mut command = merlon(home.path());
+        let mut command = home.merlon();
         command.stderr(Stdio::from(lines));
         let mut server = Started::run(command, home.path(), &environment);
         for request in [
