@@ -1,6 +1,6 @@
 //! Contact phone and e-mail: one rule for both.
 
-use super::{Channel, Destination, Event, Person, Proof, Refusal, UserDecision};
+use super::{Channel, Destination, Event, Person, Proof, Refusal, UserDecision, webauthn};
 use crate::{
     base::{Decision, Personal, Timestamp},
     code::{Attempt, IssuedCode, Miss},
@@ -24,20 +24,22 @@ fn proven(channel: Channel, proof: Proof) -> Event {
     }
 }
 
-/// A new value replaces the old one and its code. An equal, verified value changes nothing; an equal, unverified one
-/// is vouched for or gets a new code.
+/// A new value replaces the old one and its code, and ends a link that was sent there. An equal, verified value changes
+/// nothing; an equal, unverified one is vouched for or gets a new code.
 pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> UserDecision {
     let channel = destination.channel();
     match person.contact(channel) {
         Some(contact) if contact.destination == destination && contact.verified => Decision::accept([]),
         Some(contact) if contact.destination == destination => Decision::accept([proven(channel, proof)]),
-        _ => Decision::accept([
-            Event::ContactChanged {
+        _ => {
+            let changed = Event::ContactChanged {
                 channel,
                 destination: Personal::Known(destination),
-            },
-            proven(channel, proof),
-        ]),
+            };
+            let link = webauthn::contact_moved(person, channel).into_iter();
+            let events: Vec<Event> = link.chain([changed, proven(channel, proof)]).collect();
+            Decision::accept(events)
+        }
     }
 }
 
@@ -77,7 +79,7 @@ pub(super) fn resend(
     }
 }
 
-/// The factor that is bound to the contact goes with it.
+/// The factor that is bound to the contact and a link that was sent there go with it.
 pub(super) fn remove(person: &Person, channel: Channel) -> UserDecision {
     if person.contact(channel).is_none() {
         return Decision::refuse(Refusal::ContactMissing(channel));
@@ -88,6 +90,7 @@ pub(super) fn remove(person: &Person, channel: Channel) -> UserDecision {
     });
     let events: Vec<Event> = bound
         .into_iter()
+        .chain(webauthn::contact_moved(person, channel))
         .chain([Event::ContactRemoved { channel }])
         .collect();
     Decision::accept(events)

@@ -5,10 +5,10 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Person, Refusal, UserDecision};
+use super::{Channel, Event, Person, Refusal, UserDecision};
 use crate::{
     base::{CodeId, Decision, FactorId, Personal, Timestamp},
-    code::{Attempt, IssuedCode, Miss},
+    code::{Attempt, IssuedCode, Medium, Miss},
 };
 
 #[cfg(test)]
@@ -270,6 +270,13 @@ pub(super) fn stale(person: &Person, now: Timestamp) -> Vec<Event> {
 /// A link replaces the one before it, as a resent code replaces the one that was sent first.
 pub(super) fn issue_link(id: CodeId, code: IssuedCode) -> UserDecision {
     Decision::accept([Event::WebauthnLinkIssued { id, code }])
+}
+
+/// The end of a link that was sent to a contact that the user gives up: the old mailbox may be somebody else's.
+pub(super) fn contact_moved(person: &Person, channel: Channel) -> Option<Event> {
+    let link = person.webauthn_link.as_ref()?;
+    let sent_there = channel == Channel::Email && link.code.medium == Medium::Sent;
+    sent_there.then(|| Event::WebauthnLinkEnded { id: link.id.clone() })
 }
 
 /// Each start is a further factor. Registrations whose time is over make room; so does the oldest that still waits, for people

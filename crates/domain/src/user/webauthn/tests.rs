@@ -7,7 +7,7 @@ use crate::{
     base::{CodeId, FactorId, Personal, Span, Timestamp},
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
     user::{
-        Command, Event, Refusal, User,
+        Channel, Command, Destination, EmailAddress, Event, Proof, Refusal, User,
         tests::{NOW, Then, given},
     },
 };
@@ -221,6 +221,55 @@ fn a_lock_or_deactivation_ends_registrations_and_links() {
             .when(start_by(2, entered(5, 7)))
             .refuses(Refusal::Code(Miss::Expired));
     }
+}
+
+#[test]
+fn a_link_that_was_sent_ends_with_the_address_that_it_went_to() {
+    let address = |text: &str| Destination::Email(EmailAddress::parse(text).unwrap());
+    let channel = Channel::Email;
+    let changed = |text: &str| Event::ContactChanged {
+        channel,
+        destination: Personal::Known(address(text)),
+    };
+    let set = |text: &str| Command::SetContact {
+        destination: address(text),
+        proof: Proof::Vouched,
+    };
+    let verified = || Event::ContactVerified { channel };
+    let ended = || Event::WebauthnLinkEnded { id: link(1) };
+    let waiting = given([changed("old@example.com"), verified(), link_issued(1, 7)]);
+    waiting
+        .when(set("new@example.com"))
+        .records(&[ended(), changed("new@example.com"), verified()]);
+    waiting
+        .when(Command::RemoveContact(channel))
+        .records(&[ended(), Event::ContactRemoved { channel }]);
+    waiting.when(set("Old@Example.com")).records(&[]);
+    let answered = Event::WebauthnLinkIssued {
+        id: link(1),
+        code: IssuedCode {
+            medium: Medium::Returned,
+            ..code(7)
+        },
+    };
+    given([changed("old@example.com"), verified(), answered])
+        .when(set("new@example.com"))
+        .records(&[changed("new@example.com"), verified()]);
+    let number = Destination::from_trusted(Channel::Sms, "+41791234567");
+    given([link_issued(1, 7)])
+        .when(Command::SetContact {
+            destination: number.clone(),
+            proof: Proof::Vouched,
+        })
+        .records(&[
+            Event::ContactChanged {
+                channel: Channel::Sms,
+                destination: Personal::Known(number),
+            },
+            Event::ContactVerified {
+                channel: Channel::Sms,
+            },
+        ]);
 }
 
 #[test]
