@@ -185,7 +185,16 @@ fn value(field: &FieldDescriptor, rules: Option<&DynamicMessage>, go: &str, plac
             "{place}.validate().map_err(|cause| Invalid::nested(M, {go}, &cause))?;"
         ));
     }
-    let Some((kind, rules)) = kind_rules(rules)? else {
+    let kinds = kind_rules(rules)?;
+    if is_time(field) {
+        if let Some((_, rules)) = kinds {
+            known(&rules, &["required"])?;
+        }
+        return Ok(format!(
+            "check::time({place}).map_err(|reason| Invalid::new(M, {go}, reason))?;"
+        ));
+    }
+    let Some((kind, rules)) = kinds else {
         return Ok(String::new());
     };
     let check = match kind.as_str() {
@@ -220,15 +229,16 @@ fn value(field: &FieldDescriptor, rules: Option<&DynamicMessage>, go: &str, plac
                 span(&rules, "lte")
             )
         }
-        "timestamp" => {
-            known(&rules, &["required"])?;
-            return Ok(String::new());
-        }
         other => return Err(format!("{}: unknown rules {other}", field.full_name()).into()),
     };
     Ok(format!(
         "{check}.map_err(|reason| Invalid::new(M, {go}, reason))?;"
     ))
+}
+
+/// Whether a field is a point in time, which has to be one with or without rules: messages can hold what no calendar has.
+fn is_time(field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Kind::Message(child) if child.full_name() == "google.protobuf.Timestamp")
 }
 
 fn text_rules(rules: &DynamicMessage, place: &str) -> Result<String> {

@@ -7,10 +7,12 @@ use prost::Message;
 
 use crate::rpc::Fields;
 use crate::validate::Validate;
+use crate::wkt::Timestamp;
 use crate::zitadel::resources::user::v3alpha::{
     CreateUserRequest, GetUserRequest, SearchUsersRequest, SetContactPhoneRequest, SetPhone, set_phone,
 };
 use crate::zitadel::resources::userschema::v3alpha::CreateUserSchemaRequest;
+use crate::zitadel::user::v2::AddPersonalAccessTokenRequest;
 
 fn phone(number: &str) -> SetContactPhoneRequest {
     let phone = SetPhone {
@@ -61,6 +63,22 @@ fn lists_name_the_item_and_refuse_doubles() {
         text.ends_with(".PossibleAuthenticators: repeated value must contain unique items"),
         "{text}"
     );
+}
+
+/// Messages can hold times that no text of JSON can say; an answer with one of them would have no JSON form.
+#[test]
+fn times_lie_in_the_years_that_json_can_say() {
+    let ends = |seconds: i64, nanos: i32| AddPersonalAccessTokenRequest {
+        user_id: "1".to_owned(),
+        expiration_date: Some(Timestamp { seconds, nanos }),
+    };
+    let last = 253_402_300_799;
+    assert_eq!(ends(last, 999_999_999).validate(), Ok(()));
+    for (seconds, nanos) in [(last + 1, 0), (i64::MAX, 0), (0, -1), (0, 1_000_000_000)] {
+        let broken = ends(seconds, nanos).validate().expect_err("no time").to_string();
+        let said = "invalid AddPersonalAccessTokenRequest.ExpirationDate: value must be a time in the years 1 to 9999";
+        assert_eq!(broken, said, "{seconds} {nanos}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ mod check {
     use std::collections::HashSet;
     use std::hash::Hash;
 
-    use crate::wkt::Duration;
+    use crate::wkt::{Duration, Timestamp};
 
     type Checked = Result<(), Cow<'static, str>>;
 
@@ -197,6 +197,12 @@ mod check {
         } else {
             Err("repeated value must contain unique items".into())
         }
+    }
+
+    pub(super) fn time(value: &Timestamp) -> Checked {
+        refuse(!value.is_sound(), || {
+            "value must be a time in the years 1 to 9999".to_owned()
+        })
     }
 
     pub(super) fn span(value: &Duration, gte: Option<i64>, lte: Option<i64>) -> Checked {

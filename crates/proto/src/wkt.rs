@@ -27,12 +27,15 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The instant so many nanoseconds after 1970-01-01T00:00:00Z.
+    /// The instant so many nanoseconds after 1970-01-01T00:00:00Z; beyond the years 1 to 9999 their first or last second, for
+    /// others have no text.
     pub fn from_nanos(nanos: i128) -> Self {
         let second = i128::from(NANOS);
-        let seconds = i64::try_from(nanos.div_euclid(second)).unwrap_or(LAST);
+        let seconds = nanos
+            .div_euclid(second)
+            .clamp(i128::from(FIRST), i128::from(LAST));
         Self {
-            seconds,
+            seconds: i64::try_from(seconds).unwrap_or(LAST),
             nanos: i32::try_from(nanos.rem_euclid(second)).unwrap_or_default(),
         }
     }
@@ -45,6 +48,11 @@ impl Timestamp {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub fn as_nanos(&self) -> i128 {
         i128::from(self.seconds) * i128::from(NANOS) + i128::from(self.nanos)
+    }
+
+    /// Whether it is a time of the years 1 to 9999: messages can hold others, their JSON cannot.
+    pub fn is_sound(&self) -> bool {
+        (FIRST..=LAST).contains(&self.seconds) && (0..NANOS).contains(&self.nanos)
     }
 
     /// RFC 3339 in UTC with as many digits as are needed of none, three, six and nine, and how long it is; for the years 1 to 9999.
@@ -191,7 +199,7 @@ fn write_fraction(f: &mut fmt::Formatter<'_>, nanos: u32) -> fmt::Result {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !(FIRST..=LAST).contains(&self.seconds) || !(0..NANOS).contains(&self.nanos) {
+        if !self.is_sound() {
             return Err(serde::ser::Error::custom("timestamp out of range"));
         }
         let (text, length) = self.written();
@@ -639,6 +647,18 @@ mod tests {
             Timestamp::parse("1970-01-01T02:00:00+02:00").map(|stamp| stamp.seconds),
             Ok(0)
         );
+    }
+
+    #[test]
+    fn instants_beyond_the_calendar_are_its_last_and_first() {
+        for (micros, text) in [
+            (i64::MAX, "9999-12-31T23:59:59"),
+            (253_402_300_800_000_000, "9999-12-31T23:59:59"),
+            (i64::MIN, "0001-01-01T00:00:00"),
+        ] {
+            let said = serde_json::to_string(&Timestamp::from_micros(micros)).expect("text");
+            assert!(said.starts_with(&format!("\"{text}")), "{said}");
+        }
     }
 
     #[test]
