@@ -93,18 +93,23 @@ fn filter(asked: Vec<wire::PersonalAccessTokensSearchFilter>) -> app::Result<tok
     if asked.len() > MAX_FILTERS {
         return Err(Error::invalid("filters", Invalid::TooManyFilters));
     }
-    let leaves = asked.into_iter().filter_map(|one| leaf(one.filter?));
-    Ok(token::Filter::All(leaves.map(token::Filter::Leaf).collect()))
+    let leaves = asked
+        .into_iter()
+        .map(|one| leaf(one.filter).map(token::Filter::Leaf));
+    Ok(token::Filter::All(leaves.collect::<app::Result<_>>()?))
 }
 
-/// Without a point in time there is nothing to compare with.
-fn leaf(asked: Filter) -> Option<Leaf> {
-    Some(match asked {
+/// A filter that lacks what it compares with is refused: without it more would be found than was asked for.
+fn leaf(asked: Option<Filter>) -> app::Result<Leaf> {
+    let filter = asked.ok_or(Error::invalid("filters", Invalid::Missing))?;
+    let missing = Error::invalid("filters.timestamp", Invalid::Missing);
+    let at = |by: &TimestampFilter| by.timestamp.as_ref().map(instant).ok_or(missing);
+    Ok(match filter {
         Filter::TokenIdFilter(by) => Leaf::Id(by.id),
         Filter::UserIdFilter(by) => Leaf::User(by.id),
         Filter::OrganizationIdFilter(by) => Leaf::Org(by.id),
-        Filter::CreatedDateFilter(by) => Leaf::Created(time_match(&by), instant(by.timestamp.as_ref()?)),
-        Filter::ExpirationDateFilter(by) => Leaf::Expires(time_match(&by), instant(by.timestamp.as_ref()?)),
+        Filter::CreatedDateFilter(by) => Leaf::Created(time_match(&by), at(&by)?),
+        Filter::ExpirationDateFilter(by) => Leaf::Expires(time_match(&by), at(&by)?),
     })
 }
 

@@ -976,6 +976,13 @@ fn others() -> Vec<Fault> {
             INVALID,
             "QUERY-4M0fs",
         ),
+        token(
+            "ListPersonalAccessTokens",
+            json!({"filters": [{"createdDateFilter": {"method": "TIMESTAMP_FILTER_METHOD_BEFORE"}}]}),
+            INVALID,
+            "MERLON-w1Hz8DkQ",
+        )
+        .says("timestamp is missing"),
         fault(
             "InboxService/DeleteMessage",
             json!({"id": "1"}),
