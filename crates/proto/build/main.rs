@@ -118,7 +118,12 @@ fn accept_null(serde: &str) -> String {
             "Some(map_.next_value()?)",
             "Some(map_.next_value::<::std::option::Option<_>>()?.unwrap_or_default())",
         )
-        .replace(&format!("Some({number})"), &format!("Some({absent})"));
+        .replace(&format!("Some({number})"), &format!("Some({absent})"))
+        .replace("next_value::<Vec<", "next_value::<::std::option::Option<Vec<")
+        .replace(
+            ">>()?.into_iter().map(|x| x as i32)",
+            ">>>()?.into_iter().flatten().map(|x| x as i32)",
+        );
     let mut text = String::with_capacity(serde.len());
     for line in serde.lines() {
         let value = line

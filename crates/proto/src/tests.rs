@@ -89,6 +89,10 @@ fn null_means_absent() {
         serde_json::from_str(r#"{"query":{"limit":null,"offset":null},"sortingColumn":null,"filters":null}"#)
             .expect("a request");
     assert_eq!(request.query.map(|query| query.limit), Some(0));
+    let json = r#"{"userSchema":{"type":"t","schema":{},"possibleAuthenticators":null}}"#;
+    let request: CreateUserSchemaRequest = serde_json::from_str(json).expect("a request");
+    let schema = request.user_schema.expect("a schema");
+    assert!(schema.possible_authenticators.is_empty());
 }
 
 #[test]
