@@ -185,6 +185,8 @@ mod tests {
             "javascript:alert(1)",
             "https://id.example.com@evil.example/{{.Code}}",
             "https://id.example.com.evil.example/",
+            "https://evilid.example.com/{{.Code}}",
+            "https://evil.id.example.com/{{.Code}}",
             "https://{{.Code}}.id.example.com/",
             "https:\\\\evil.example\\id.example.com",
             "ftp://id.example.com/",

@@ -17,7 +17,7 @@ use aws_lc_rs::{
 };
 use axum::{
     Form, Json, Router,
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -233,12 +233,18 @@ async fn userinfo(State(me): Me, headers: HeaderMap) -> Response {
     Json(said).into_response()
 }
 
-async fn token(State(me): Me, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {
+/// Whoever follows a redirect gets the truth, so that following is seen.
+async fn token(
+    State(me): Me,
+    RawQuery(followed): RawQuery,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
     me.asked.fetch_add(1, Ordering::SeqCst);
-    let lie = *me.lie.lock();
+    let lie = me.lie.lock().filter(|_| followed.is_none());
     match lie {
         Some(Lie::Redirects) => {
-            let to = format!("{}/userinfo", me.issuer);
+            let to = format!("{}/token?followed", me.issuer);
             return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response();
         }
         Some(Lie::AnswersTooMuch) => return vec![b' '; 2 * 1024 * 1024].into_response(),

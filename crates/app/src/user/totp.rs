@@ -172,3 +172,30 @@ pub async fn remove(ctx: &Ctx, caller: &Caller, target: &Target, factor: &Factor
     let remove = || Command::RemoveTotp(factor.clone());
     command_as(ctx, "user.totp.remove", caller, target, NEED, remove).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_factors_share_a_place() {
+        let at = |instance, user, factor| {
+            place(
+                &InstanceId::from_trusted(instance),
+                &UserId::from_trusted(user),
+                &FactorId::from_trusted(factor),
+            )
+        };
+        let places = [
+            at("i", "u", "1"),
+            at("i", "u", "2"),
+            at("i", "v", "1"),
+            at("j", "u", "1"),
+            at("i/u", "v", "1"),
+            at("i", "u/v", "1"),
+            at("i", "u", "v/1"),
+        ];
+        let apart: std::collections::BTreeSet<_> = places.iter().collect();
+        assert_eq!(apart.len(), places.len(), "{places:?}");
+    }
+}

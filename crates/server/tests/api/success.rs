@@ -347,3 +347,67 @@ async fn a_code_that_is_sent_verifies() {
     }
     world.end().await;
 }
+
+/// Headers by which a request may name a host; none of them is believed.
+const NAMED_HOSTS: [(&str, &str); 10] = [
+    ("host", "evil.example"),
+    ("forwarded", "for=1.2.3.4;host=evil.example;proto=https"),
+    ("x-forwarded-host", "evil.example"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-port", "1"),
+    ("x_forwarded_host", "evil.example"),
+    ("x-zitadel-forwarded", "host=evil.example"),
+    ("x-zitadel-instance-host", "evil.example"),
+    ("x-zitadel-public-host", "evil.example"),
+    ("origin", "https://evil.example"),
+];
+
+/// What is sent, and where its link leads, is the same whatever host a header names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_header_changes_what_is_sent() {
+    let world = World::new().await;
+    let link = json!({"id": "$user", "sendLink": {}});
+    let number = json!({"id": "$user", "phone": {"number": "$phone"}});
+    for (method, request, recipient) in [
+        ("CreateWebAuthNRegistrationLink", link, "email"),
+        ("AddOTPSMSAuthenticator", number, "phone"),
+    ] {
+        let sent =
+            async |headers: &[(&str, &str)]| sent_beside(&world, method, &request, recipient, headers).await;
+        let plain = sent(&[]).await;
+        assert!(plain.contains("localhost"), "{plain}");
+        for header in NAMED_HOSTS {
+            assert_eq!(sent(&[header]).await, plain, "{header:?}");
+        }
+    }
+    world.end().await;
+}
+
+/// What a user is sent by a call with these headers, without what differs from user to user.
+async fn sent_beside(
+    world: &World,
+    method: &str,
+    request: &Value,
+    recipient: &str,
+    headers: &[(&str, &str)],
+) -> String {
+    let address = json!({"id": "$user", "email": {"address": "$email", "isVerified": true}});
+    let scene = Scene::new(world, &[(format!("{NEW}/SetContactEmail"), address)]).await;
+    let request = &scene.filled(request);
+    let call = Call {
+        method: contract::method(&format!("{NEW}/{method}")),
+        request,
+        token: Some(&world.owner),
+        headers,
+    };
+    world.client.call(Form::Rest, &call).await.ok();
+    let wait = json!({"recipient": scene.get(recipient), "timeout": "20s"});
+    let message = world.owner_calls("InboxService/WaitForMessage", wait).await.ok()["message"].clone();
+    let said = |field: &str| message[field].as_str().expect("a text").to_owned();
+    let mut text = said("text");
+    for own in [said("code"), scene.get("user")] {
+        text = text.replace(&own, "...");
+    }
+    text.retain(|c| !c.is_ascii_digit());
+    text
+}
