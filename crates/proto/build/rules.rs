@@ -186,12 +186,12 @@ fn value(field: &FieldDescriptor, rules: Option<&DynamicMessage>, go: &str, plac
         ));
     }
     let kinds = kind_rules(rules)?;
-    if is_time(field) {
+    if let Some(check) = always_checked(field) {
         if let Some((_, rules)) = kinds {
             known(&rules, &["required"])?;
         }
         return Ok(format!(
-            "check::time({place}).map_err(|reason| Invalid::new(M, {go}, reason))?;"
+            "check::{check}({place}).map_err(|reason| Invalid::new(M, {go}, reason))?;"
         ));
     }
     let Some((kind, rules)) = kinds else {
@@ -236,9 +236,16 @@ fn value(field: &FieldDescriptor, rules: Option<&DynamicMessage>, go: &str, plac
     ))
 }
 
-/// Whether a field is a point in time, which has to be one with or without rules: messages can hold what no calendar has.
-fn is_time(field: &FieldDescriptor) -> bool {
-    matches!(field.kind(), Kind::Message(child) if child.full_name() == "google.protobuf.Timestamp")
+/// The check of what messages can hold and JSON cannot, with or without rules.
+fn always_checked(field: &FieldDescriptor) -> Option<&'static str> {
+    let Kind::Message(child) = field.kind() else {
+        return None;
+    };
+    match child.full_name() {
+        "google.protobuf.Timestamp" => Some("time"),
+        "google.protobuf.Struct" => Some("object"),
+        _ => None,
+    }
 }
 
 fn text_rules(rules: &DynamicMessage, place: &str) -> Result<String> {

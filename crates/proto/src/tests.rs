@@ -3,13 +3,16 @@
 mod damage;
 mod json;
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
 use crate::rpc::Fields;
 use crate::validate::Validate;
-use crate::wkt::Timestamp;
+use crate::wkt::{ListValue, Struct, Timestamp, Value, value::Kind};
 use crate::zitadel::resources::user::v3alpha::{
-    CreateUserRequest, GetUserRequest, SearchUsersRequest, SetContactPhoneRequest, SetPhone, set_phone,
+    CreateUserRequest, GetUser, GetUserRequest, PatchUser, SearchUsersRequest, SearchUsersResponse,
+    SetContactPhoneRequest, SetPhone, set_phone,
 };
 use crate::zitadel::resources::userschema::v3alpha::CreateUserSchemaRequest;
 use crate::zitadel::user::v2::AddPersonalAccessTokenRequest;
@@ -116,4 +119,51 @@ fn fields_are_set_through_messages_and_oneofs() {
             .as_deref(),
         Ok("a")
     );
+}
+
+/// What is stored is given back in messages as well, and what reads those stops at some depth.
+#[test]
+fn objects_of_requests_can_be_given_back_in_every_form() {
+    let holding = |value: Value| Struct {
+        fields: BTreeMap::from([("a".to_owned(), value)]),
+    };
+    let nested = |levels: usize| {
+        let inmost = holding(Kind::NullValue(0).into());
+        (1..levels).fold(inmost, |inner, _| holding(Kind::StructValue(inner).into()))
+    };
+    let patch = |data: Struct| PatchUser {
+        data: Some(data),
+        ..PatchUser::default()
+    };
+    let said = |data: Struct| patch(data).validate().map_err(|broken| broken.to_string());
+    assert_eq!(said(nested(32)), Ok(()));
+    let found = SearchUsersResponse {
+        result: vec![GetUser {
+            data: Some(nested(32)),
+            ..GetUser::default()
+        }],
+        ..SearchUsersResponse::default()
+    };
+    let read = SearchUsersResponse::decode(&found.encode_to_vec()[..]);
+    assert_eq!(read, Ok(found));
+    let list = (1..32).fold(Kind::NullValue(0).into(), |inner: Value, _| {
+        Kind::ListValue(ListValue { values: vec![inner] }).into()
+    });
+    assert_eq!(said(holding(list.clone())), Ok(()));
+    let deeper = Kind::ListValue(ListValue { values: vec![list] });
+    for data in [nested(33), holding(deeper.into())] {
+        let said = said(data).expect_err("too deep");
+        assert!(
+            said.ends_with(".Data: value must nest at most 32 levels"),
+            "{said}"
+        );
+    }
+    for strange in [
+        Value::default(),
+        Kind::NumberValue(f64::NAN).into(),
+        Kind::NumberValue(f64::INFINITY).into(),
+    ] {
+        let said = said(holding(strange)).expect_err("no JSON");
+        assert!(said.ends_with("numbers finite"), "{said}");
+    }
 }

@@ -46,7 +46,7 @@ mod check {
     use std::collections::HashSet;
     use std::hash::Hash;
 
-    use crate::wkt::{Duration, Timestamp};
+    use crate::wkt::{Duration, MAX_LEVELS, Struct, Timestamp};
 
     type Checked = Result<(), Cow<'static, str>>;
 
@@ -202,6 +202,15 @@ mod check {
     pub(super) fn time(value: &Timestamp) -> Checked {
         refuse(!value.is_sound(), || {
             "value must be a time in the years 1 to 9999".to_owned()
+        })
+    }
+
+    pub(super) fn object(value: &Struct) -> Checked {
+        refuse(!value.nests_at_most(MAX_LEVELS), || {
+            format!("value must nest at most {MAX_LEVELS} levels")
+        })?;
+        refuse(!value.is_sound(), || {
+            "value must be JSON: each value of some kind, and numbers finite".to_owned()
         })
     }
 

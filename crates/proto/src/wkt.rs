@@ -420,6 +420,43 @@ impl fmt::Debug for Kind {
     }
 }
 
+/// How deep a JSON object of a request may nest. Each level takes three of a message, and readers of messages stop at 100.
+pub const MAX_LEVELS: usize = 32;
+
+impl Struct {
+    /// Whether it nests at most so many levels of objects and lists, its own among them.
+    pub fn nests_at_most(&self, levels: usize) -> bool {
+        levels > 0 && self.fields.values().all(|value| value.nests_at_most(levels - 1))
+    }
+
+    /// Whether JSON can say it: a message can leave values out, and hold numbers that are none.
+    pub fn is_sound(&self) -> bool {
+        self.fields.values().all(Value::is_sound)
+    }
+}
+
+impl Value {
+    fn nests_at_most(&self, levels: usize) -> bool {
+        match &self.kind {
+            Some(Kind::StructValue(object)) => object.nests_at_most(levels),
+            Some(Kind::ListValue(list)) => {
+                levels > 0 && list.values.iter().all(|value| value.nests_at_most(levels - 1))
+            }
+            _ => true,
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        match &self.kind {
+            None => false,
+            Some(Kind::NumberValue(number)) => number.is_finite(),
+            Some(Kind::StructValue(object)) => object.is_sound(),
+            Some(Kind::ListValue(list)) => list.values.iter().all(Self::is_sound),
+            Some(Kind::NullValue(_) | Kind::StringValue(_) | Kind::BoolValue(_)) => true,
+        }
+    }
+}
+
 impl From<Kind> for Value {
     fn from(kind: Kind) -> Self {
         Self { kind: Some(kind) }
