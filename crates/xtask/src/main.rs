@@ -1,5 +1,6 @@
-//! What is more than one cargo command: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask docs`.
+//! What is more than one cargo command: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask release`.
 
+mod release;
 mod tidy;
 
 use std::{
@@ -13,9 +14,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 const HELP: &str = "\
-cargo xtask test    everything a change must pass: format, lints, tests, published clients, pages, a browser, benchmark smoke
-cargo xtask tidy    the rules of the house that no compiler knows
-cargo xtask docs    writes the generated pages under docs/ anew
+cargo xtask test       everything a change must pass: format, lints, tests, published clients, pages, a browser, benchmark smoke
+cargo xtask tidy       the rules of the house that no compiler knows
+cargo xtask docs       writes the generated pages under docs/ anew
+cargo xtask release    builds the server by what the benchmark makes it do
 ";
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         "test" => test(),
         "tidy" => tidy::check(&root()),
         "docs" => docs(),
+        "release" => release::build(&target()),
         _ => say(HELP),
     };
     match done {
@@ -52,20 +55,14 @@ fn say(text: &str) -> Result<()> {
 /// Every step prints how long it took; the first that fails ends the run.
 fn test() -> Result<()> {
     step("tidy", || tidy::check(&root()))?;
-    step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    step("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("lints", || {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ])
+        run(cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--locked"])
+            .args(["--", "-D", "warnings"]))
     })?;
     step("a database server", database_server)?;
-    step("tests", || cargo(&["test", "--workspace", "--locked"]))?;
+    step("tests", || run(cargo().args(["test", "--workspace", "--locked"])))?;
     step("tests on PostgreSQL", tests_on_postgres)?;
     step("programs", programs)?;
     step("generated pages", || unchanged("docs"))?;
@@ -107,9 +104,13 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
 
 /// Whatever stands on a store is tested once more on a server; the store's own tests have done both already.
 fn tests_on_postgres() -> Result<()> {
-    let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
-    cargo.env("MERLON_TEST_DATABASE", "postgres");
-    run(cargo.args(["test", "--workspace", "--exclude", "store", "--locked"]))
+    run(cargo().env("MERLON_TEST_DATABASE", "postgres").args([
+        "test",
+        "--workspace",
+        "--exclude",
+        "store",
+        "--locked",
+    ]))
 }
 
 /// Installs the server that tests start for themselves, the pooler before it, and what lays networks around it, where they are missing.
@@ -161,13 +162,16 @@ fn docs() -> Result<()> {
 
 /// Builds every program at once: for one alone cargo chooses other features, and compiles most of the house again.
 fn programs() -> Result<()> {
-    cargo(&["build", "--workspace", "--bins", "--examples", "--locked"])
+    run(cargo().args(["build", "--workspace", "--bins", "--examples", "--locked"]))
 }
 
 /// Where cargo puts a program.
 fn built(program: &str) -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug").join(program)
+    target().join("debug").join(program)
+}
+
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Generated pages are checked in; writing them anew must change nothing.
@@ -183,8 +187,8 @@ fn unchanged(folder: &str) -> Result<()> {
     )
 }
 
-fn cargo(args: &[&str]) -> Result<()> {
-    run(Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into())).args(args))
+fn cargo() -> Command {
+    Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
 }
 
 fn run(command: &mut Command) -> Result<()> {
