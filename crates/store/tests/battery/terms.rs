@@ -50,6 +50,16 @@ async fn two_in_one_database_both_have_the_index_of_parts() {
     }
 }
 
+#[tokio::test]
+async fn tables_of_somebody_else_are_not_taken_for_ours() {
+    let database = postgres_server::database();
+    database.sql("CREATE TABLE membership (instance text, user_id text, org text, roles text)");
+    assert!(node_on(&database.url()).await.is_err());
+    let tables =
+        "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(answer(&database, tables), "membership merlon_schema");
+}
+
 /// A server that says of itself that it is another engine.
 fn engine(version: &str) -> postgres_server::Database {
     let database = postgres_server::database();
@@ -69,7 +79,7 @@ async fn engines_that_make_tables_one_by_one_go_on_where_they_were_stopped() {
         let database = engine(version);
         let url = format!("{}&options=-c%20search_path%3Dengine,pg_catalog", database.url());
         database.sql("CREATE TABLE engine.users (in_the_way int)");
-        node_on(&url).await.unwrap_err();
+        assert!(node_on(&url).await.is_err());
         let made =
             "SELECT count(*) FROM pg_tables WHERE schemaname = 'engine' AND tablename IN ('event', 'meta')";
         assert_eq!(answer(&database, made), "1", "{version}: what comes before stays");
