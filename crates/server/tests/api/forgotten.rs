@@ -1,6 +1,6 @@
 //! Deleting a user, whatever was done before: nothing personal is left in the files, and everything unique is free again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use aho_corasick::AhoCorasick;
 use futures_util::{StreamExt, stream};
@@ -107,8 +107,25 @@ impl Traces {
 
     fn found_in(&self, files: &str) -> BTreeSet<(&'static str, usize)> {
         let found = self.texts.find_overlapping_iter(files);
-        found.map(|found| self.owners[found.pattern()]).collect()
+        found
+            .filter(|found| found.len() > LONGEST_CODE || stands_alone(files.as_bytes(), found.range()))
+            .map(|found| self.owners[found.pattern()])
+            .collect()
     }
+}
+
+const LONGEST_CODE: usize = 8;
+
+/// Six digits of a code are somewhere in the middle of an id or a time by chance.
+fn stands_alone(files: &[u8], found: Range<usize>) -> bool {
+    let is_digit = |place: Option<usize>| {
+        place
+            .and_then(|place| files.get(place))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    let goes_on = |inside: usize, outside: Option<usize>| is_digit(Some(inside)) && is_digit(outside);
+    let (first, last) = (found.start, found.end - 1);
+    !goes_on(first, first.checked_sub(1)) && !goes_on(last, Some(found.end))
 }
 
 async fn delete_all(world: &World, known: &Known) {
