@@ -12,6 +12,8 @@ use crate::{
 pub(crate) const TABLE: &str = "meta";
 /// What stands in a database that is being filled with what another holds, until all of it is there.
 pub(crate) const UNFINISHED_MOVE: &str = "unfinished move";
+/// What stands in a database file behind a commit that erased something, until what is left of that in unused parts of the file is gone as well.
+pub(crate) const TO_SWEEP: &str = "erased and not swept";
 /// What is said to whoever wants to use such a database.
 pub(crate) const NOT_ALL_THERE: &str = "this database is the target of a move that was not finished: not everything is there. Run the same \
      `merlon migrate` again to finish it, or begin anew with an empty database";

@@ -5,10 +5,11 @@ mod condition;
 pub mod inspect;
 mod migrate;
 mod reader;
+mod sweep;
 mod transfer;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
@@ -32,7 +33,7 @@ const WRITER_CACHE_MIB: i64 = 32;
 #[derive(Debug)]
 pub(super) struct Sqlite {
     readers: reader::Readers,
-    writer: writer::Writer,
+    writer: Arc<writer::Writer>,
     checkpointer: Mutex<Option<checkpoint::Checkpointer>>,
 }
 
@@ -48,8 +49,9 @@ impl Sqlite {
         migrate::migrate(&connection)?;
         let wal = checkpoint::wal_path(path);
         let erased = checkpoint::Erased::new();
-        let writer = writer::Writer::start(connection, wal, hearers, erased.clone())?;
-        let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?, erased)?;
+        let writer = Arc::new(writer::Writer::start(connection, wal, hearers, erased.clone())?);
+        let sweeper = sweep::Sweeper::new(Arc::clone(&writer));
+        let checkpointer = checkpoint::Checkpointer::start(connect(path, 1)?, erased, sweeper)?;
         let readers = reader::Readers::new(path);
         Ok(Self {
             readers,

@@ -15,7 +15,7 @@ use domain::{
 };
 use rusqlite::Connection;
 use store::{Error, Statement, Store, StoreOptions, Value};
-use testkit::database::sqlite;
+use testkit::database::{Database, sqlite};
 use tokio::task::JoinHandle;
 
 use crate::{given::*, ledger::until};
@@ -164,6 +164,59 @@ async fn a_running_store_erases_a_deleted_user_from_its_log_too() {
         PERSONAL.iter().any(|text| holds(&bytes, text))
     };
     until("nothing is left", || !is_left()).await;
+}
+
+/// Rows that are deleted, but were on pages that the library laid out anew before.
+const LEAVE_COPIES: &str = "
+    PRAGMA secure_delete = ON;
+    CREATE TABLE beside (n INTEGER PRIMARY KEY, body TEXT);
+    WITH RECURSIVE count (n) AS (VALUES (1000) UNION ALL SELECT n - 1 FROM count WHERE n > 1)
+        INSERT INTO beside SELECT n, iif(n % 3, 'nobody', 'adaunique@example.com') || hex(zeroblob(n * 37 % 200)) FROM count;
+    DELETE FROM beside WHERE n % 3 = 0;";
+
+/// A database in which only unused parts of pages hold an address.
+async fn with_copies() -> Database {
+    let mut database = sqlite().await;
+    users(&database.store, 1).await;
+    database.run(LEAVE_COPIES).await;
+    database.reopen().await;
+    assert!(holds(&database.raw_bytes(), "adaunique@example.com"));
+    database
+}
+
+async fn until_swept(database: &Database) {
+    let is_left = || holds(&database.raw_bytes(), "adaunique@example.com");
+    until("the address is gone", || !is_left()).await;
+    let rows = "SELECT count(*) FROM beside WHERE length(body) = 6 + 2 * (n * 37 % 200)";
+    assert_eq!(
+        number(&database.store, rows).await,
+        667,
+        "other rows are as they were"
+    );
+    until("the sweep has ended", || marks(&database.path()) == 0).await;
+}
+
+fn marks(path: &Path) -> i64 {
+    let sql = "SELECT count(*) FROM meta WHERE name = 'erased and not swept'";
+    let connection = Connection::open(path).unwrap();
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_deletion_takes_the_copies_with_it_that_pages_were_left_with() {
+    let database = with_copies().await;
+    decide(&database.store, &user(0), Command::Delete).await.unwrap();
+    until_swept(&database).await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_a_process_could_not_finish_is_made_by_the_next() {
+    let mut database = with_copies().await;
+    database
+        .run("INSERT INTO meta VALUES ('erased and not swept', x'00')")
+        .await;
+    database.reopen().await;
+    until_swept(&database).await;
 }
 
 async fn write_bulk(store: &Store, name: &str, mebibytes: usize) {

@@ -1,6 +1,7 @@
 //! Keeps the write-ahead log short without the writer waiting for it: a thread copies pages from 64 MiB on, or once
 //! nobody has written for a while, and the writer starts the log over between two commits once it has grown far beyond. What was
-//! erased from the database does not stay in the log either: within seconds the thread cuts off what is in it.
+//! erased from the database does not stay in the log either: within seconds the thread cuts off what is in it, and has the sweeper look
+//! for what is left elsewhere.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use std::{
 
 use rusqlite::Connection;
 
+use super::sweep::Sweeper;
 use crate::error::{Error, Result};
 
 /// From this size on pages are copied into the database file.
@@ -153,22 +155,24 @@ impl Erased {
 }
 
 /// Looks at the log until it is told to stop. A copy that fails is told once, as on a full disk it fails for as long as that lasts.
-fn keep_short(connection: &Connection, erased: &Erased, stopped: &Receiver<()>) {
+fn keep_short(connection: &Connection, erased: &Erased, sweeper: &mut Sweeper, stopped: &Receiver<()>) {
     let (mut copier, mut failing) = (Copier::default(), false);
+    let doing = || Error::while_doing("copying the write-ahead log");
     for look in 1_u32.. {
         if stopped.recv_timeout(LOOK_EVERY) != Err(RecvTimeoutError::Timeout) {
             return;
         }
         let looked = if look.is_multiple_of(LOOKS_BETWEEN_CUTS) {
-            erased.cut_off(connection)
+            let swept = sweeper.look(connection, erased);
+            swept.and(erased.cut_off(connection).map_err(doing()))
         } else {
-            copier.look(connection)
+            copier.look(connection).map_err(doing())
         };
         match looked {
             Ok(is_done) => failing &= !is_done,
             Err(error) => {
                 if !failing {
-                    tracing::warn!(%error, "a checkpoint failed and is repeated until it goes well");
+                    tracing::warn!(%error, "keeping the file in order failed and is repeated until it goes well");
                 }
                 failing = true;
             }
@@ -183,9 +187,9 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection, erased: Erased) -> Result<Self> {
+    pub(super) fn start(connection: Connection, erased: Erased, mut sweeper: Sweeper) -> Result<Self> {
         let (stop, stopped) = channel::<()>();
-        let run = move || keep_short(&connection, &erased, &stopped);
+        let run = move || keep_short(&connection, &erased, &mut sweeper, &stopped);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
             .spawn(run)

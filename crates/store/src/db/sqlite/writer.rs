@@ -20,6 +20,7 @@ use super::{
     checkpoint::{self, Erased},
     condition::Condition,
     reader::value_ref,
+    sweep,
 };
 use crate::{
     commit::{NewEvent, Outcome, Statement, StreamWrite, Value, WriteSet},
@@ -83,19 +84,26 @@ impl Writer {
     }
 
     pub(super) async fn commit(&self, set: WriteSet) -> Result<Outcome> {
+        self.hand_in(set)?.await.map_err(|_| Error::Closed)?
+    }
+
+    /// The same for a thread that may wait.
+    pub(super) fn commit_and_wait(&self, set: WriteSet) -> Result<Outcome> {
+        self.hand_in(set)?.blocking_recv().map_err(|_| Error::Closed)?
+    }
+
+    fn hand_in(&self, set: WriteSet) -> Result<oneshot::Receiver<Result<Outcome>>> {
         if let Some(obstacle) = self.obstacle() {
             return Err(obstacle);
         }
         let (answer, outcome) = oneshot::channel();
-        {
-            let queue = self.queue.lock();
-            let queue = queue.as_ref().ok_or(Error::Closed)?;
-            queue.try_send(Job { set, answer }).map_err(|e| match e {
-                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => Error::Closed,
-            })?;
-        }
-        outcome.await.map_err(|_| Error::Closed)?
+        let queue = self.queue.lock();
+        let queue = queue.as_ref().ok_or(Error::Closed)?;
+        queue.try_send(Job { set, answer }).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Error::Closed,
+        })?;
+        Ok(outcome)
     }
 
     /// Finishes what was accepted and ends the thread.
@@ -136,6 +144,7 @@ impl Desk {
         erased: Erased,
         condition: Arc<Condition>,
     ) -> Result<Self> {
+        sweep::prepare(&connection)?;
         let last_pos = connection
             .query_row("SELECT coalesce(max(pos), 0) FROM event", [], |row| row.get(0))
             .map_err(Error::while_doing("finding the end of the log"))?;
@@ -216,11 +225,7 @@ impl Desk {
         let finished = outcomes.and_then(|outcomes| self.run("COMMIT").map(|()| outcomes));
         // Also after a failure: a commit that failed may be on the disk all the same.
         self.hearers.tell(sets);
-        if sets
-            .iter()
-            .flat_map(|set| &set.streams)
-            .any(|stream| stream.forget)
-        {
+        if erases(sets) {
             self.erased.note();
         }
         match finished {
@@ -245,6 +250,10 @@ impl Desk {
         self.texts.clear();
         let outcomes = sets.iter().map(|set| self.apply(set)).collect::<Result<_>>()?;
         self.index_texts()?;
+        if erases(sets) {
+            self.execute(&sweep::mark(self.last_pos))
+                .map_err(Error::while_doing("noting what was erased"))?;
+        }
         Ok(outcomes)
     }
 
@@ -455,6 +464,12 @@ impl Desk {
             .map(drop)
             .map_err(Error::while_doing("delimiting a transaction"))
     }
+}
+
+fn erases(sets: &[&WriteSet]) -> bool {
+    sets.iter()
+        .flat_map(|set| &set.streams)
+        .any(|stream| stream.forget)
 }
 
 /// `$1`, `$2`, .. are names to SQLite, numbered by first appearance: they must appear in order to mean what they say.

@@ -116,11 +116,15 @@ impl Table {
         quoted(self.key.iter().map(|name| &**name), after)
     }
 
-    /// Its rows, those whose key comes after some values if wanted. The mark of a move is no row.
+    /// Its rows, those whose key comes after some values if wanted. Marks of a move and of one file are no rows.
     fn filter(&self, after: bool) -> String {
         let mut conditions = Vec::new();
         if self.name == meta::TABLE {
-            conditions.push(format!("name <> '{}'", meta::UNFINISHED_MOVE));
+            conditions.push(format!(
+                "name NOT IN ('{}', '{}')",
+                meta::UNFINISHED_MOVE,
+                meta::TO_SWEEP
+            ));
         }
         if after {
             let values = placeholders(1, self.key.len());
