@@ -1,9 +1,12 @@
 //! The outbox as senders see it: messages opened for sending, and what became of each.
 
-use domain::base::{InstanceId, Timestamp};
-use store::outbox;
+use domain::{
+    base::{InstanceId, Timestamp},
+    user::User,
+};
+use store::{Stored, outbox};
 
-use crate::{ctx::Ctx, error::Result, message::Message};
+use crate::{ctx::Ctx, error::Result, message::Message, secret::Subject};
 
 /// A message that is due.
 #[derive(Debug)]
@@ -62,6 +65,19 @@ pub fn open(ctx: &Ctx, due: &Due) -> Option<Message> {
         .keys
         .open(&format!("outbox/{}", due.parcel.id), &due.parcel.sealed)?;
     serde_json::from_slice(&plain).ok()
+}
+
+/// Whether the code of a message can still be entered: it was not used, withdrawn or replaced while the message waited.
+pub async fn is_wanted(ctx: &Ctx, due: &Due, message: &Message) -> Result<bool> {
+    let Ok(subject) = <[u8; 32]>::try_from(&*due.parcel.subject) else {
+        return Ok(false);
+    };
+    let (digest, _) = ctx.keys.code_digest(&Subject(subject), &message.code);
+    let mut snapshot = ctx.store.glance()?;
+    let (_, user) = User::load(&mut snapshot, &due.parcel.instance, &due.parcel.user).await?;
+    Ok(user
+        .person()
+        .is_some_and(|person| person.awaits(&digest, ctx.now())))
 }
 
 /// The message was sent, expired, or cannot be sent at all: it goes, and its readable code with it.

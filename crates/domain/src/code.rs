@@ -139,6 +139,11 @@ impl IssuedCode {
             Err(Miss::Wrong)
         }
     }
+
+    /// Whether the code of this digest could still be entered now.
+    pub fn awaits(&self, digest: &Digest, now: Timestamp) -> bool {
+        self.digest == *digest && self.tries > 0 && now < self.expires
+    }
 }
 
 mod hex {

@@ -152,6 +152,11 @@ impl Worker {
         if rest < sender.timeout() {
             return self.put_back(due, Span::default()).await;
         }
+        match delivery::is_wanted(&self.ctx, due, message).await {
+            Ok(true) => {}
+            Ok(false) => return self.end(due, label, Outcome::Withdrawn).await,
+            Err(_) => return self.fail(due, label, Failure::later("the store failed")).await,
+        }
         let rendered = render(message, now);
         let patience = sender.timeout().min(span(message.expires - now));
         let began = tokio::time::Instant::now();

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     access::{Role, Scope},
     base::{FactorId, OrgId, SchemaId, Timestamp},
+    code::Digest,
     user_schema::Authenticator,
 };
 
@@ -136,6 +137,23 @@ impl Person {
             idp_links: Vec::new(),
             memberships: Vec::new(),
         }
+    }
+
+    /// Whether any code of the user is this one and could still be entered now.
+    pub fn awaits(&self, digest: &Digest, now: Timestamp) -> bool {
+        let contacts = [&self.phone, &self.email].into_iter().flatten();
+        let factors = self.otps.iter().filter_map(|factor| match &factor.proof {
+            OtpProof::Pending(code) => Some(code),
+            OtpProof::Verified => None,
+        });
+        let link = self.webauthn_link.as_ref().map(|link| &link.code);
+        let reset = self.password_reset.as_ref().map(|reset| &reset.code);
+        contacts
+            .filter_map(|contact| contact.code.as_ref())
+            .chain(factors)
+            .chain(link)
+            .chain(reset)
+            .any(|code| code.awaits(digest, now))
     }
 
     /// What the user can prove who they are with, or has begun to register for it.

@@ -246,6 +246,61 @@ fn a_lock_or_deactivation_ends_the_codes_that_wait() {
 }
 
 #[test]
+fn a_code_of_any_kind_is_awaited_until_it_is_dead() {
+    let waiting = [
+        phone_set(1),
+        phone_code(1),
+        otp_added(1, 2),
+        otp_code(1, 2),
+        Event::PasswordResetIssued {
+            code: code(3),
+            via: Some(Channel::Sms),
+        },
+        Event::WebauthnLinkIssued {
+            id: CodeId::from_trusted("link"),
+            code: code(4),
+        },
+    ];
+    let awaits = |more: Vec<Event>, byte, now| {
+        let user = given(waiting.iter().cloned().chain(more)).0;
+        user.person().unwrap().awaits(&Digest([byte; 32]), now)
+    };
+    let ends = [
+        (1, phone_verified()),
+        (1, phone_set(3)),
+        (1, phone_code(9)),
+        (
+            2,
+            Event::OtpRemoved {
+                id: factor(1),
+                channel: Channel::Sms,
+            },
+        ),
+        (3, phone_set(3)),
+        (
+            4,
+            Event::WebauthnLinkEnded {
+                id: CodeId::from_trusted("link"),
+            },
+        ),
+        (4, Event::UserLocked),
+    ];
+    for (byte, end) in ends {
+        assert!(awaits(Vec::new(), byte, NOW), "{byte}");
+        assert!(!awaits(Vec::new(), byte, LATER), "{byte}");
+        assert!(!awaits(vec![end.clone()], byte, NOW), "{end:?}");
+    }
+    let missed = vec![
+        Event::ContactCheckFailed {
+            channel: Channel::Sms
+        };
+        5
+    ];
+    assert!(!awaits(missed, 1, NOW));
+    assert!(!awaits(Vec::new(), 5, NOW), "nobody has it");
+}
+
+#[test]
 fn equal_data_changes_nothing() {
     let data = || serde_json::json!({"a": 1}).as_object().unwrap().clone();
     given([])

@@ -29,6 +29,8 @@ pub(super) enum Outcome {
     Sent,
     /// Too late: never sent.
     Expired,
+    /// Not sent, for its code was used, withdrawn or replaced before.
+    Withdrawn,
     /// Given up, for trying again cannot help.
     Failed(&'static str),
     /// Later again.
@@ -42,6 +44,7 @@ impl Outcome {
         match self {
             Self::Sent => "sent",
             Self::Expired => "expired",
+            Self::Withdrawn => "withdrawn",
             Self::Failed(_) => "failed",
             Self::Retried(_) => "retried",
             Self::Overtaken => "overtaken",
@@ -58,6 +61,13 @@ pub(super) fn outcome(label: Label, due: &Due, outcome: Outcome) {
     match outcome {
         Outcome::Sent => tracing::debug!(message, channel, provider, tries, "a message was sent"),
         Outcome::Expired => tracing::warn!(message, channel, provider, tries, "a message expired unsent"),
+        Outcome::Withdrawn => tracing::info!(
+            message,
+            channel,
+            provider,
+            tries,
+            "a message was not sent, for its code is dead"
+        ),
         Outcome::Failed(reason) => {
             tracing::warn!(
                 message,

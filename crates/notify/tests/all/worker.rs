@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use app::delivery;
-use domain::base::Span;
+use app::{delivery, user::otp};
+use domain::{base::Span, user::Channel};
 use notify::{Sender, Senders, Smtp, SmtpSettings, Webhook, WebhookSettings};
 use testkit::TestOptions;
 
@@ -199,6 +199,26 @@ async fn a_message_that_cannot_be_opened_is_removed() {
     let worker = Worker::start(other.into(), Senders::inbox());
     world.emptied().await;
     assert!(world.inbox().await.is_empty());
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_while_it_waited_is_not_sent() {
+    let (world, sink) = (World::new().await, Sink::start().await);
+    sink.will([Mood::Answer("RCPT", "451 later")]);
+    let who = world.test.plain_user().await;
+    let worker = world.worker(smtp::senders(smtp::settings(&sink)));
+    let factor = world.register(&who, "ada@example.com", app::Language::En).await;
+    until(async || sink.verbs("RCPT") == 1).await;
+    a_moment().await;
+    let target = app::Target::of(who.user.clone());
+    otp::remove(&world.test.ctx, &who, &target, Channel::Email, &factor)
+        .await
+        .unwrap();
+    world.advance(Span::minutes(1));
+    world.emptied().await;
+    assert!(sink.mails().is_empty());
+    assert_eq!(sink.verbs("MAIL"), 1);
     worker.stop().await;
 }
 

@@ -11,7 +11,7 @@ use app::{
         otp,
     },
 };
-use domain::base::Span;
+use domain::base::{FactorId, Span};
 use notify::Senders;
 use testkit::{TestCtx, TestOptions};
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// Somebody registers this destination, so that a code is on its way there.
-    pub(crate) async fn register(&self, who: &Caller, to: &str, language: Language) {
+    pub(crate) async fn register(&self, who: &Caller, to: &str, language: Language) -> FactorId {
         let verification = Verification::Send { link: None };
         let new = if to.contains('@') {
             NewDestination::email(to, verification, language)
@@ -51,9 +51,8 @@ impl World {
             NewDestination::phone(&self.test.ctx, to, verification, language)
         };
         let target = Target::of(who.user.clone());
-        otp::add(&self.test.ctx, who, &target, &new.unwrap())
-            .await
-            .unwrap();
+        let added = otp::add(&self.test.ctx, who, &target, &new.unwrap()).await;
+        added.unwrap().factor
     }
 
     /// A new person registers this destination.
