@@ -73,6 +73,7 @@ impl Shell {
         let start = Instant::now();
         let caller = forwarded::settle(request.headers_mut(), peer, &self.trusted);
         self.forget_foreign_origin(&mut request);
+        lower_media_type(request.headers_mut());
         let id = self.ids.of(request.headers());
         request.headers_mut().insert(REQUEST_ID, id.clone());
         request.extensions_mut().insert(ConnectInfo(caller));
@@ -196,6 +197,23 @@ const SAFE: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
+/// Media types mean the same in any case (RFC 9110, 8.3.1); everybody behind here may look for lower case. Parameters stay as they are.
+fn lower_media_type(headers: &mut HeaderMap) {
+    let Some(kind) = headers.get_mut(CONTENT_TYPE) else {
+        return;
+    };
+    let end = kind.as_bytes().iter().position(|byte| *byte == b';');
+    let end = end.unwrap_or(kind.len());
+    if !kind.as_bytes()[..end].iter().any(u8::is_ascii_uppercase) {
+        return;
+    }
+    let mut lower = kind.as_bytes().to_vec();
+    lower[..end].make_ascii_lowercase();
+    if let Ok(lower) = HeaderValue::from_bytes(&lower) {
+        *kind = lower;
+    }
+}
+
 /// Headers for browsers, where the route set none of its own. gRPC answers never become pages and go without.
 fn dress(headers: &mut HeaderMap, https: bool) {
     if headers
@@ -261,6 +279,26 @@ mod tests {
         }
         for bad in ["", " ", "a b", "a\"b", "ä", &"x".repeat(65)] {
             assert!(!is_sane(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_is_read_in_any_case() {
+        for (sent, read) in [
+            ("Application/JSON", "application/json"),
+            ("application/gRPC+proto", "application/grpc+proto"),
+            (
+                "Multipart/Form-Data; boundary=AbC",
+                "multipart/form-data; boundary=AbC",
+            ),
+            (
+                "application/json; charset=UTF-8",
+                "application/json; charset=UTF-8",
+            ),
+        ] {
+            let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(sent))]);
+            lower_media_type(&mut headers);
+            assert_eq!(headers[CONTENT_TYPE], read);
         }
     }
 

@@ -102,18 +102,19 @@ fn json(encoded: &[u8], pool: &DescriptorPool, out: &Path) -> Result<()> {
         let target = out.join(format!("{package}.rs"));
         if serde.exists() && target.exists() {
             let text =
-                fs::read_to_string(&target)? + &name_oneofs(&accept_null(&fs::read_to_string(&serde)?));
+                fs::read_to_string(&target)? + &name_oneofs(&accept_more(&fs::read_to_string(&serde)?));
             fs::write(target, text)?;
         }
     }
     Ok(())
 }
 
-/// Lets `null` stand for an absent scalar, list or enum value, as protobuf's JSON mapping wants it.
-fn accept_null(serde: &str) -> String {
-    let number = "map_.next_value::<::pbjson::private::NumberDeserialize<_>>()?.0";
-    let absent = "map_.next_value::<::std::option::Option<::pbjson::private::NumberDeserialize<_>>>()?.map(|number| number.0).unwrap_or_default()";
+/// Lets `null` stand for an absent scalar, list or enum value, and a number be written in any way, as protobuf's JSON mapping wants it.
+fn accept_more(serde: &str) -> String {
+    let number = "map_.next_value::<crate::rpc::Number<_>>()?.0";
+    let absent = "map_.next_value::<::std::option::Option<crate::rpc::Number<_>>>()?.map(|number| number.0).unwrap_or_default()";
     let serde = serde
+        .replace("::pbjson::private::NumberDeserialize<", "crate::rpc::Number<")
         .replace(
             "Some(map_.next_value()?)",
             "Some(map_.next_value::<::std::option::Option<_>>()?.unwrap_or_default())",

@@ -10,6 +10,7 @@ mod status;
 pub use budget::MAX_VALUES;
 pub use field::{FieldError, Fields};
 pub use json::Misfit;
+pub(crate) use json::Number;
 pub use method::{Body, HttpRule, METHODS, MethodInfo, Segment, method};
 pub use service::{CallFuture, Dispatch, Input, Params, Request, Response, Service};
 pub(crate) use service::{unary, unknown};
