@@ -8,7 +8,7 @@ use std::{
 
 use icu_casemap::CaseMapper;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton};
 
 use super::{Event, Person, Refusal, UserDecision};
@@ -36,7 +36,7 @@ pub enum UsernameError {
     /// More than 200 characters.
     #[error("the name is too long")]
     TooLong,
-    /// A space, a control character, or anything else that has no place in a name.
+    /// A space, a control character, an accent without its letter, or anything else that has no place in a name.
     #[error("the name has a character that has no place in it")]
     Character,
     /// Letters of scripts that are not written together, or foreign letters that look like Latin ones throughout.
@@ -61,7 +61,8 @@ impl Username {
             return Err(UsernameError::TooLong);
         }
         let compatible: String = name.as_str().nfkc().collect();
-        if !compatible.chars().all(has_a_place) || !name.canonical.chars().all(has_a_place) {
+        let is_sound = |form: &str| form.chars().all(has_a_place) && marks_are_carried(form);
+        if !is_sound(&compatible) || !is_sound(&name.canonical) {
             return Err(UsernameError::Character);
         }
         // Both forms, for folding can make a letter look like another: a final sigma becomes one that looks like an o.
@@ -111,6 +112,16 @@ fn canonical(text: &str) -> String {
 /// Joiners change nothing that can be seen, so they are refused although identifiers may have them.
 fn has_a_place(c: char) -> bool {
     c.is_ascii_graphic() || (!c.is_ascii() && c.identifier_allowed() && !matches!(c, '\u{200c}' | '\u{200d}'))
+}
+
+/// Whether every combining mark has a letter or digit that it belongs to: others are drawn on anything, or on nothing.
+fn marks_are_carried(text: &str) -> bool {
+    let mut carried = false;
+    text.chars().all(|c| {
+        let is_mark = is_combining_mark(c);
+        carried = c.is_alphanumeric() || (is_mark && carried);
+        !is_mark || carried
+    })
 }
 
 fn mixes_scripts(text: &str) -> bool {
@@ -253,6 +264,8 @@ mod tests {
             "ılık",
             "o'neil",
             "山田Taro",
+            "हिन्दी",
+            "q\u{308}\u{301}7\u{301}",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
@@ -278,6 +291,9 @@ mod tests {
             ("\u{202e}ada", Character),
             ("ada\u{fe0f}", Character),
             ("a\u{e000}", Character),
+            ("\u{301}", Character),
+            ("\u{301}ada", Character),
+            ("a.\u{308}\u{301}", Character),
             ("😀", Character),
             ("аda", Lookalike),
             ("pаypal", Lookalike),
