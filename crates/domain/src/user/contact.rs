@@ -24,7 +24,7 @@ fn proven(channel: Channel, proof: Proof) -> Event {
     }
 }
 
-/// A new value replaces the old one and its code, and ends a link that was sent there. An equal, verified value changes
+/// A new value replaces the old one and its code, and ends a link that was sent there, with what it began. An equal, verified value changes
 /// nothing; an equal, unverified one is vouched for or gets a new code.
 pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> UserDecision {
     let channel = destination.channel();
@@ -36,9 +36,9 @@ pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> Us
                 channel,
                 destination: Personal::Known(destination),
             };
-            let link = webauthn::contact_moved(person, channel).into_iter();
-            let events: Vec<Event> = link.chain([changed, proven(channel, proof)]).collect();
-            Decision::accept(events)
+            let link = webauthn::contact_moved(person, channel);
+            let now = [changed, proven(channel, proof)];
+            Decision::accept(link.into_iter().chain(now).collect::<Vec<_>>())
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn resend(
     }
 }
 
-/// The factor that is bound to the contact and a link that was sent there go with it.
+/// The factor that is bound to the contact and a link that was sent there go with it, and what that link began.
 pub(super) fn remove(person: &Person, channel: Channel) -> UserDecision {
     if person.contact(channel).is_none() {
         return Decision::refuse(Refusal::ContactMissing(channel));

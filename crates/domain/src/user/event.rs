@@ -171,6 +171,8 @@ pub enum Event {
         #[serde(default, skip_serializing)]
         challenge: Personal<Challenge>,
         expires: Timestamp,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_sent_link: bool,
     },
     WebauthnVerified {
         id: FactorId,

@@ -167,6 +167,8 @@ pub enum WebauthnProof {
         challenge: Challenge,
         /// From then on the registration is dead.
         expires: Timestamp,
+        /// Whether a link that was sent to the contact began it.
+        by_sent_link: bool,
     },
     /// Yes.
     Verified(NamedCredential),
@@ -200,6 +202,12 @@ pub struct RegistrationLink {
     pub id: CodeId,
     /// The code that it carries.
     pub code: IssuedCode,
+}
+
+impl RegistrationLink {
+    fn was_sent(&self) -> bool {
+        self.code.medium == Medium::Sent
+    }
 }
 
 /// Somebody's use of a link.
@@ -272,11 +280,26 @@ pub(super) fn issue_link(id: CodeId, code: IssuedCode) -> UserDecision {
     Decision::accept([Event::WebauthnLinkIssued { id, code }])
 }
 
-/// The end of a link that was sent to a contact that the user gives up: the old mailbox may be somebody else's.
-pub(super) fn contact_moved(person: &Person, channel: Channel) -> Option<Event> {
-    let link = person.webauthn_link.as_ref()?;
-    let sent_there = channel == Channel::Email && link.code.medium == Medium::Sent;
-    sent_there.then(|| Event::WebauthnLinkEnded { id: link.id.clone() })
+/// The end of a link that was sent to a contact that the user gives up, and of what was begun by one: the old mailbox may be
+/// somebody else's.
+pub(super) fn contact_moved(person: &Person, channel: Channel) -> Vec<Event> {
+    if channel != Channel::Email {
+        return Vec::new();
+    }
+    let is_sent = |proof: &WebauthnProof| {
+        matches!(
+            proof,
+            WebauthnProof::Pending {
+                by_sent_link: true,
+                ..
+            }
+        )
+    };
+    let begun = person.webauthns.iter().filter(|f| is_sent(&f.proof));
+    let begun = begun.map(|f| Event::WebauthnRemoved { id: f.id.clone() });
+    let link = person.webauthn_link.iter().filter(|link| link.was_sent());
+    let link = link.map(|link| Event::WebauthnLinkEnded { id: link.id.clone() });
+    begun.chain(link).collect()
 }
 
 /// Each start is a further factor. Registrations whose time is over make room; so does the oldest that still waits, for people
@@ -285,6 +308,8 @@ pub(super) fn start(person: &Person, new: NewWebauthn, now: Timestamp) -> UserDe
     let Some(mut events) = make_room(person, now) else {
         return Decision::refuse(Refusal::TooManyFactors);
     };
+    let used_link = person.webauthn_link.as_ref().filter(|_| new.link.is_some());
+    let by_sent_link = used_link.is_some_and(RegistrationLink::was_sent);
     if let Some(link) = &new.link {
         match use_link(person, link, now) {
             Ok(used) => events.push(used),
@@ -296,6 +321,7 @@ pub(super) fn start(person: &Person, new: NewWebauthn, now: Timestamp) -> UserDe
         domain: new.domain,
         challenge: Personal::Known(new.challenge),
         expires: new.expires,
+        by_sent_link,
     });
     Decision::accept(events)
 }
@@ -370,6 +396,7 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
             domain,
             challenge,
             expires,
+            by_sent_link,
         } => {
             let factor = challenge.known().map(|challenge| WebauthnFactor {
                 id: id.clone(),
@@ -377,6 +404,7 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
                 proof: WebauthnProof::Pending {
                     challenge: challenge.clone(),
                     expires: *expires,
+                    by_sent_link: *by_sent_link,
                 },
                 added: at,
             });

@@ -138,6 +138,9 @@ struct WebauthnBytes {
     credential: Bytes,
     #[prost(int64, tag = "7")]
     added: i64,
+    /// While it is pending.
+    #[prost(bool, tag = "8")]
+    by_sent_link: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -435,9 +438,14 @@ fn of_webauthn(factor: &WebauthnFactor) -> WebauthnBytes {
         ..WebauthnBytes::default()
     };
     match &factor.proof {
-        WebauthnProof::Pending { challenge, expires } => {
+        WebauthnProof::Pending {
+            challenge,
+            expires,
+            by_sent_link,
+        } => {
             all.challenge = Some(bytes(challenge.as_str()));
             all.expires = expires.0;
+            all.by_sent_link = *by_sent_link;
         }
         WebauthnProof::Verified(named) => {
             all.name = bytes(named.name.as_str());
@@ -452,6 +460,7 @@ fn to_webauthn(factor: &WebauthnBytes) -> Result<WebauthnFactor> {
         Some(challenge) => WebauthnProof::Pending {
             challenge: Challenge::new(text(challenge)?),
             expires: Timestamp(factor.expires),
+            by_sent_link: factor.by_sent_link,
         },
         None => WebauthnProof::Verified(NamedCredential {
             name: FactorName::from_trusted(text(&factor.name)?),
@@ -610,7 +619,11 @@ mod tests {
         };
         let data = serde_json::Map::from_iter([("note".to_owned(), "ü".into())]);
         let (org, expires) = (OrgId::from_trusted("org"), Timestamp(7) + Span::seconds(1));
-        let challenge = Challenge::new("challenge");
+        let begun = WebauthnProof::Pending {
+            challenge: Challenge::new("challenge"),
+            expires,
+            by_sent_link: false,
+        };
         let named = NamedCredential {
             name: FactorName::from_trusted("key"),
             credential: credential(),
@@ -640,10 +653,7 @@ mod tests {
                 totp("t1", TotpProof::Pending { expires }),
                 totp("t2", TotpProof::Verified { last_step: 0 }),
             ],
-            webauthns: vec![
-                key("w1", WebauthnProof::Pending { challenge, expires }),
-                key("w2", WebauthnProof::Verified(named)),
-            ],
+            webauthns: vec![key("w1", begun), key("w2", WebauthnProof::Verified(named))],
             webauthn_link: Some(RegistrationLink {
                 id: CodeId::from_trusted("link"),
                 code: code(3),
@@ -682,6 +692,11 @@ mod tests {
     fn everything_comes_back_as_it_was() {
         let person = everything();
         assert_eq!(decode(&encode(&person)).unwrap(), person);
+        let mut by_link = person;
+        if let WebauthnProof::Pending { by_sent_link, .. } = &mut by_link.webauthns[0].proof {
+            *by_sent_link = true;
+        }
+        assert_eq!(decode(&encode(&by_link)).unwrap(), by_link);
         let new = Person::new(
             OrgId::from_trusted("o"),
             Kind::Human,

@@ -45,7 +45,17 @@ pub(in crate::user) fn started(id: u8) -> Event {
         domain: "id.example.com".into(),
         challenge: Personal::Known(Challenge::new("nonce")),
         expires: LATER,
+        by_sent_link: false,
     }
+}
+
+/// The same by a link that was sent.
+fn started_there(id: u8) -> Event {
+    let mut event = started(id);
+    if let Event::WebauthnStarted { by_sent_link, .. } = &mut event {
+        *by_sent_link = true;
+    }
+    event
 }
 
 fn named(credential: &str) -> NamedCredential {
@@ -175,7 +185,7 @@ fn a_link_is_used_once_and_a_new_one_replaces_it() {
     let used = Event::WebauthnLinkUsed { id: link(5) };
     let open = given([link_issued(5, 7)]);
     open.when(start_by(1, entered(5, 7)))
-        .records(&[used.clone(), started(1)]);
+        .records(&[used.clone(), started_there(1)]);
     open.when_at(LATER, start_by(1, entered(5, 7)))
         .refuses(Refusal::Code(Miss::Expired));
     given([link_issued(5, 7), used, started(1)])
@@ -187,7 +197,7 @@ fn a_link_is_used_once_and_a_new_one_replaces_it() {
         .refuses(Refusal::LinkUnknown);
     replaced
         .when(start_by(1, entered(6, 8)))
-        .records(&[Event::WebauthnLinkUsed { id: link(6) }, started(1)]);
+        .records(&[Event::WebauthnLinkUsed { id: link(6) }, started_there(1)]);
 }
 
 #[test]
@@ -198,7 +208,7 @@ fn three_wrong_codes_end_a_link() {
         .refuses_recording(Refusal::Code(Miss::Wrong), &[missed()]);
     given([link_issued(5, 7), missed(), missed()])
         .when(start_by(1, entered(5, 7)))
-        .records(&[Event::WebauthnLinkUsed { id: link(5) }, started(1)]);
+        .records(&[Event::WebauthnLinkUsed { id: link(5) }, started_there(1)]);
     given([link_issued(5, 7), missed(), missed(), missed()])
         .when(start_by(1, entered(5, 7)))
         .refuses(Refusal::Code(Miss::Spent));
@@ -245,6 +255,11 @@ fn a_link_that_was_sent_ends_with_the_address_that_it_went_to() {
         .when(Command::RemoveContact(channel))
         .records(&[ended(), Event::ContactRemoved { channel }]);
     waiting.when(set("Old@Example.com")).records(&[]);
+    let used = Event::WebauthnLinkUsed { id: link(1) };
+    let begun = [link_issued(1, 7), used, started_there(2), started(3)];
+    given([changed("old@example.com"), verified()].into_iter().chain(begun))
+        .when(set("new@example.com"))
+        .records(&[removed(2), changed("new@example.com"), verified()]);
     let answered = Event::WebauthnLinkIssued {
         id: link(1),
         code: IssuedCode {
@@ -252,9 +267,13 @@ fn a_link_that_was_sent_ends_with_the_address_that_it_went_to() {
             ..code(7)
         },
     };
-    given([changed("old@example.com"), verified(), answered])
+    let answered = given([changed("old@example.com"), verified(), answered]);
+    answered
         .when(set("new@example.com"))
         .records(&[changed("new@example.com"), verified()]);
+    answered
+        .when(start_by(1, entered(1, 7)))
+        .records(&[Event::WebauthnLinkUsed { id: link(1) }, started(1)]);
     let number = Destination::from_trusted(Channel::Sms, "+41791234567");
     given([link_issued(1, 7)])
         .when(Command::SetContact {
