@@ -17,7 +17,7 @@ use crate::{
 pub struct Head {
     /// Number of its last event; 0 before the first.
     pub seq: i64,
-    /// When its first event happened.
+    /// When its first event happened, or the first since it was last deleted.
     pub created: Timestamp,
     /// When its last event happened.
     pub changed: Timestamp,
@@ -70,6 +70,11 @@ pub trait Stored: Aggregate + Clone {
     /// Whether these events change what the tokens of a user are worth: its roles, its state, the tokens that are left.
     /// What is remembered of them is forgotten before the change is acknowledged.
     fn changes_standing(_events: &[Self::Event]) -> bool {
+        false
+    }
+
+    /// Whether this event makes a new aggregate, also under an id that was used before.
+    fn begins(_event: &Self::Event) -> bool {
         false
     }
 
@@ -211,6 +216,10 @@ impl Work<'_> {
         }
         if stream.head.seq == 0 {
             stream.head.created = self.now;
+        } else if events.iter().any(A::begins) {
+            stream.head.created = self.now;
+            self.rows
+                .push(created_anew(self.instance, A::KIND, stream.id.as_ref(), self.now));
         }
         stream.head.seq += i64::try_from(events.len()).unwrap_or(0);
         stream.head.changed = self.now;
@@ -246,6 +255,13 @@ impl Work<'_> {
             rows: self.rows,
         }
     }
+}
+
+/// A stream's row says when the stream began; whoever comes under a used id begins later.
+fn created_anew(instance: &InstanceId, kind: &str, id: &str, now: Timestamp) -> Statement {
+    let sql = "UPDATE stream SET created_at = $1 WHERE instance = $2 AND kind = $3 AND id = $4";
+    let params = [now.into(), instance.shared().into(), kind.into(), id.into()];
+    Statement::new(sql, params)
 }
 
 /// How often one use case may lose against others before its caller is told to try later.

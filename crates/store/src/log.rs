@@ -125,7 +125,9 @@ async fn fold<A: Stored>(snapshot: &mut Snapshot, instance: &InstanceId, id: &st
     let mut head = Head::default();
     for logged in snapshot.history::<A>(instance, id).await? {
         state.evolve(&logged.event, logged.at);
-        head.created = if head.seq == 0 { logged.at } else { head.created };
+        if head.seq == 0 || A::begins(&logged.event) {
+            head.created = logged.at;
+        }
         head.seq = logged.seq;
         head.changed = logged.at;
     }

@@ -91,6 +91,10 @@ impl Stored for User {
         })
     }
 
+    fn begins(event: &Event) -> bool {
+        matches!(event, Event::UserCreated { .. })
+    }
+
     fn forgets(events: &[Event]) -> bool {
         events.contains(&Event::UserDeleted)
     }

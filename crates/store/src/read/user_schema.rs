@@ -49,6 +49,10 @@ impl Stored for UserSchema {
             ],
         }
     }
+
+    fn begins(event: &Event) -> bool {
+        matches!(event, Event::UserSchemaCreated { .. })
+    }
 }
 
 fn row([instance, id]: [Value; 2], head: &Head, content: &Content) -> Statement {

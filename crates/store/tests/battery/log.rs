@@ -93,6 +93,22 @@ async fn two_queries_of_a_snapshot_see_the_same_moment() {
 }
 
 #[tokio::test]
+async fn whoever_comes_under_a_used_id_was_created_then() {
+    let database = backend().await;
+    let (store, id) = (&database.store, user(1));
+    let later = |minutes| NOW + Span::minutes(minutes);
+    decide(store, &id, create()).await.unwrap();
+    decide_at(store, &id, Command::Delete, later(1)).await.unwrap();
+    let head = decide_at(store, &id, create(), later(2)).await.unwrap();
+    assert_eq!((head.seq, head.created), (3, later(2)));
+    assert_eq!(load(store, &id).await.0, head);
+    decide_at(store, &id, Command::Lock, later(3)).await.unwrap();
+    assert_eq!(load(store, &id).await.0.created, later(2));
+    let differing = store::rebuild_matches(store).await.unwrap();
+    assert_eq!(differing, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn deleting_a_user_erases_what_is_personal_and_keeps_the_history() {
     let database = backend().await;
     let store = &database.store;
