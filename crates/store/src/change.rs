@@ -292,7 +292,7 @@ impl Store {
                 snapshot: if wary {
                     self.snapshot().await?
                 } else {
-                    self.glance()?
+                    self.glance()?.before_a_change()
                 },
                 streams: Vec::new(),
                 guards: Vec::new(),

@@ -1,17 +1,12 @@
 //! Who stands behind a token, remembered between requests until a commit changes what the token is worth.
-//!
-//! Every look into the database and every change gets a moment of one counter. A change takes its moment after its commit
-//! and before its answer, so what was looked up before that moment is not believed any more once anybody may know of the
-//! change. Moments are kept for groups of users; the neighbours of a changed user are looked up again, nothing else.
-
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use domain::base::{InstanceId, TokenId};
 use quick_cache::sync::Cache;
 
 use crate::{
-    db::{Fresh, Store, spread},
+    db::{Fresh, Store},
     error::Result,
+    moments::Moments,
     read::token::{self, TokenHolder},
 };
 
@@ -30,35 +25,31 @@ struct Seen {
 #[derive(Debug)]
 pub(crate) struct Holders {
     seen: Cache<(InstanceId, TokenId), Seen>,
-    now: AtomicU64,
-    changed: Vec<AtomicU64>,
+    moments: Moments,
 }
 
 impl Holders {
     pub(crate) fn new() -> Self {
         Self {
             seen: Cache::new(MOST),
-            now: AtomicU64::new(0),
-            changed: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
+            moments: Moments::new(GROUPS),
         }
     }
 
     /// Called after the commit of a change to a user's standing, and before it is acknowledged.
     pub(crate) fn forget(&self, user: &str) {
-        self.forget_group(spread(user, GROUPS));
+        self.forget_group(self.moments.group(user));
     }
 
     /// As [`Self::forget`], for all users of a group.
     pub(crate) fn forget_group(&self, group: usize) {
-        let moment = self.now.fetch_add(1, SeqCst) + 1;
-        self.changed[group].fetch_max(moment, SeqCst);
+        self.moments.change(group);
     }
 
     fn recall(&self, key: &(InstanceId, TokenId)) -> Option<TokenHolder> {
         let seen = self.seen.get(key)?;
-        let group = spread(seen.holder.user.as_str(), GROUPS);
-        let changed = self.changed[group].load(SeqCst);
-        (changed <= seen.moment).then_some(seen.holder)
+        let is_so = self.moments.hold(seen.holder.user.as_str(), seen.moment);
+        is_so.then_some(seen.holder)
     }
 }
 
@@ -78,7 +69,7 @@ impl Store {
         {
             return Ok(Some(holder));
         }
-        let moment = holders.now.load(SeqCst);
+        let moment = holders.moments.now();
         let mut snapshot = self.glance()?;
         let found = token::holder(&mut snapshot, instance, id).await?;
         if let Some(holder) = found.clone() {

@@ -8,8 +8,10 @@ mod error;
 mod features;
 mod holders;
 mod log;
+mod moments;
 mod query;
 pub mod read;
+mod recent;
 
 pub mod budget;
 pub mod inbox;

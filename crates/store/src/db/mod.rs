@@ -11,8 +11,9 @@ pub use transfer::{MovedTable, Progress, Stage, Transfer, TransferError};
 use std::{path::PathBuf, sync::Arc};
 
 use domain::{
-    base::{Aggregate, InstanceId, Timestamp},
+    base::{Aggregate, InstanceId, Timestamp, UserId},
     instance::Instance,
+    user::User,
 };
 use tokio::{
     sync::{Notify, Semaphore},
@@ -26,6 +27,8 @@ use crate::{
     holders::Holders,
     log::fold_missing_states,
     outbox,
+    read::user,
+    recent::{Found, Recent},
 };
 
 /// Where and how to keep things.
@@ -70,6 +73,8 @@ pub(crate) struct Inner {
 pub(crate) struct Hearers {
     /// Forget whose standing changed.
     pub(crate) holders: Arc<Holders>,
+    /// Forget what was read of whoever changed.
+    pub(crate) recent: Arc<Recent>,
     /// Forget what instances are set to.
     pub(crate) features: Arc<KnownFeatures>,
     /// Rung when a message was put into the outbox.
@@ -79,9 +84,17 @@ pub(crate) struct Hearers {
 impl Hearers {
     /// Tells of write sets that were committed, or may have been, before anybody is answered.
     fn tell(&self, sets: &[&WriteSet]) {
-        for stream in sets.iter().flat_map(|set| &set.streams) {
+        let streams = sets
+            .iter()
+            .flat_map(|set| set.streams.iter().map(move |s| (set, s)));
+        for (set, stream) in streams {
             if stream.standing {
                 self.holders.forget(&stream.id);
+            }
+            if stream.kind == User::KIND && stream.forget {
+                self.recent.forget(&set.instance, &stream.id);
+            } else if stream.kind == User::KIND && !stream.events.is_empty() {
+                self.recent.disbelieve(&stream.id);
             }
             if stream.kind == Instance::KIND && !stream.events.is_empty() {
                 self.features.forget();
@@ -214,6 +227,10 @@ pub struct Snapshot {
     whole: bool,
     /// How many there were.
     asked: usize,
+    /// What need not be asked for again.
+    recent: Option<Arc<Recent>>,
+    /// Whether what is found is remembered.
+    remembers: bool,
 }
 
 /// Futures of a server's side are boxed: the embedded database answers at once and should not carry room for them.
@@ -266,6 +283,33 @@ impl Snapshot {
         Ok(self.all(sql, params, each).await?.into_iter().next())
     }
 
+    /// The same for one who is about to change what is found, so that it is not worth remembering.
+    pub(crate) fn before_a_change(mut self) -> Self {
+        self.remembers = false;
+        self
+    }
+
+    /// The row of a user, remembered or read.
+    pub(crate) async fn user(&mut self, instance: &InstanceId, id: &UserId) -> Result<Option<Found>> {
+        let recent = self.recent.clone();
+        let known = recent.as_ref().and_then(|recent| recent.recall(instance, id));
+        if known.is_some() {
+            self.asked += 1;
+            return Ok(known);
+        }
+        let moment = recent.as_ref().map(|recent| recent.now());
+        let sql = "SELECT seq, created_at, changed_at, state FROM stream
+                   WHERE instance = $1 AND kind = 'user' AND id = $2";
+        let key = [Param::from(instance.as_str()), id.as_str().into()];
+        let found = self.first(sql, &key, user::found).await?;
+        if self.remembers
+            && let (Some(recent), Some(moment), Some(found)) = (recent, moment, &found)
+        {
+            recent.keep(instance, id, moment, found);
+        }
+        Ok(found)
+    }
+
     /// Whether what was read from it may never have been so at one time.
     pub(crate) fn may_be_torn(&self) -> bool {
         !self.whole && self.asked > 1
@@ -284,6 +328,7 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Self> {
         let hearers = Hearers {
             holders: Arc::new(Holders::new()),
+            recent: Arc::new(Recent::new()),
             features: Arc::new(KnownFeatures::new()),
             parcels: Arc::new(Notify::new()),
         };
@@ -315,19 +360,32 @@ impl Store {
             Database::Sqlite(sqlite) => View::Sqlite(sqlite.snapshot()?),
             Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.snapshot()).await?),
         };
-        let (whole, asked) = (true, 0);
-        Ok(Snapshot { view, whole, asked })
+        Ok(Snapshot {
+            view,
+            whole: true,
+            asked: 0,
+            recent: None,
+            remembers: false,
+        })
     }
 
     /// Takes a view for a single query: cheaper than [`Self::snapshot`]. Each query in it sees what was committed before it was
     /// asked, so two of them may see two states.
     pub fn glance(&self) -> Result<Snapshot> {
-        let view = match &self.inner.database {
-            Database::Sqlite(sqlite) => View::Sqlite(sqlite.glance()?),
-            Database::Postgres(postgres) => View::Glance(postgres.glance()?),
+        let (view, recent) = match &self.inner.database {
+            Database::Sqlite(sqlite) => (
+                View::Sqlite(sqlite.glance()),
+                Some(Arc::clone(&self.inner.hearers.recent)),
+            ),
+            Database::Postgres(postgres) => (View::Glance(postgres.glance()?), None),
         };
-        let (whole, asked) = (false, 0);
-        Ok(Snapshot { view, whole, asked })
+        Ok(Snapshot {
+            view,
+            whole: false,
+            asked: 0,
+            recent,
+            remembers: true,
+        })
     }
 
     /// Asks whether what this node remembers may be believed, once for all that one request asks for. By the time of the answer

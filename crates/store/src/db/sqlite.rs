@@ -64,7 +64,7 @@ impl Sqlite {
         self.readers.snapshot()
     }
 
-    pub(super) fn glance(&self) -> Result<SqliteSnapshot> {
+    pub(super) fn glance(&self) -> SqliteSnapshot {
         self.readers.glance()
     }
 

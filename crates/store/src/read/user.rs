@@ -8,24 +8,30 @@ use domain::{
     user::{Event, Person, User},
 };
 
+use bytes::Bytes;
+
 use super::{idp_link, token, user_state, user_text, username, webauthn};
 use crate::{
     change::{Head, Stored},
     commit::{Statement, TextChange, Value},
-    db::{Param, Row, Snapshot},
+    db::{Row, Snapshot},
     error::{Error, Result},
     query::Query,
+    recent::Found,
 };
 
 impl Stored for User {
     type Id = UserId;
 
     async fn load(snapshot: &mut Snapshot, instance: &InstanceId, id: &UserId) -> Result<(Head, Self)> {
-        let sql = "SELECT seq, created_at, changed_at, state FROM stream
-                   WHERE instance = $1 AND kind = 'user' AND id = $2";
-        let key = [Param::from(instance.as_str()), id.as_str().into()];
-        let (head, person) = snapshot.first(sql, &key, row).await?.unwrap_or_default();
-        Ok((head, person.map_or(Self::Absent, Self::Present)))
+        let Some(Found { head, state }) = snapshot.user(instance, id).await? else {
+            return Ok((Head::default(), Self::Absent));
+        };
+        let state = match state {
+            Some(state) => Self::Present(Box::new(user_state::decode(state)?)),
+            None => Self::Absent,
+        };
+        Ok((head, state))
     }
 
     fn rows(&self, instance: &InstanceId, id: &UserId, head: &Head, events: &[Event]) -> Vec<Statement> {
@@ -100,15 +106,15 @@ impl Stored for User {
     }
 }
 
-/// Head and state; nobody is behind a stream whose user is deleted.
-fn row(row: &Row<'_>) -> Result<(Head, Option<Box<Person>>)> {
+/// Head and state, in the order of the columns that a user is read by.
+pub(crate) fn found(row: &Row<'_>) -> Result<Found> {
     let head = Head {
         seq: row.int(0)?,
         created: Timestamp(row.int(1)?),
         changed: Timestamp(row.int(2)?),
     };
-    let person = row.opt_blob(3)?.map(user_state::decode).transpose()?;
-    Ok((head, person.map(Box::new)))
+    let state = row.opt_blob(3)?.map(Bytes::copy_from_slice);
+    Ok(Found { head, state })
 }
 
 /// Users with registrations that are to be forgotten, oldest first, at most `most`.
@@ -247,10 +253,11 @@ pub(super) async fn by_ids(
         .bind(instance.shared())
         .push(" AND kind = 'user' AND id IN (");
     query.list(ids.iter().map(UserId::shared)).push(")");
-    let each = |each: &Row<'_>| Ok((UserId::from_trusted(each.text(4)?), row(each)?));
+    let each = |row: &Row<'_>| Ok((UserId::from_trusted(row.text(4)?), found(row)?));
     let found = query.all(snapshot, each).await?;
-    let people = found
-        .into_iter()
-        .filter_map(|(id, (head, person))| Some((id, (head, *person?))));
-    Ok(people.collect())
+    let people = found.into_iter().filter_map(|(id, Found { head, state })| {
+        let person = user_state::decode(state?);
+        Some(person.map(|person| (id, (head, person))))
+    });
+    people.collect()
 }

@@ -22,41 +22,53 @@ use crate::{
 const KEPT: usize = 16;
 
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(super) struct Readers(Arc<Home>);
+
+/// Where connections come from and go back to.
+#[derive(Debug)]
+struct Home {
     path: PathBuf,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Home {
+    fn take(&self) -> Result<Connection> {
+        let idle = self.idle.lock().pop();
+        idle.map_or_else(|| connect_reader(&self.path), Ok)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock();
+        if idle.len() < KEPT {
+            idle.push(connection);
+        }
+    }
 }
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            idle: Arc::default(),
-        }
+        let (path, idle) = (path.to_owned(), Mutex::default());
+        Self(Arc::new(Home { path, idle }))
     }
 
     /// A view that stays the same over several queries.
     pub(super) fn snapshot(&self) -> Result<SqliteSnapshot> {
-        let mut view = self.glance()?;
-        if let Some(connection) = &view.connection {
-            run(connection, "BEGIN")?;
-        }
-        view.delimited = true;
-        Ok(view)
-    }
-
-    /// A view for one query.
-    pub(super) fn glance(&self) -> Result<SqliteSnapshot> {
-        let idle = self.idle.lock().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => connect_reader(&self.path)?,
-        };
+        let connection = self.0.take()?;
+        run(&connection, "BEGIN")?;
         Ok(SqliteSnapshot {
             connection: Some(connection),
-            delimited: false,
-            home: Arc::clone(&self.idle),
+            delimited: true,
+            home: Arc::clone(&self.0),
         })
+    }
+
+    /// A view for one query; it takes a connection when that is asked.
+    pub(super) fn glance(&self) -> SqliteSnapshot {
+        SqliteSnapshot {
+            connection: None,
+            delimited: false,
+            home: Arc::clone(&self.0),
+        }
     }
 }
 
@@ -72,19 +84,30 @@ fn run(connection: &Connection, sql: &'static str) -> Result<()> {
 pub(in crate::db) struct SqliteSnapshot {
     connection: Option<Connection>,
     delimited: bool,
-    home: Arc<Mutex<Vec<Connection>>>,
+    home: Arc<Home>,
 }
 
 impl SqliteSnapshot {
+    /// Its connection. One of several queries that lost it, and its view with it, gets no other.
+    fn take(&mut self) -> Result<Connection> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None if self.delimited => Err(Error::Closed),
+            None => self.home.take(),
+        }
+    }
+
     pub(in crate::db) fn all<T>(
         &mut self,
         sql: &'static str,
         params: &[Param<'_>],
         each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let doing = || Error::while_doing("reading");
-        let connection = self.connection.as_ref().ok_or(Error::Closed)?;
-        let mut statement = connection.prepare_cached(sql).map_err(doing())?;
+        let taken = self.take()?;
+        let connection = self.connection.insert(taken);
+        let mut statement = connection
+            .prepare_cached(sql)
+            .map_err(Error::while_doing("reading"))?;
         read_all(&mut statement, params, each)
     }
 
@@ -96,7 +119,7 @@ impl SqliteSnapshot {
         params: &[Value],
         mut each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let connection = self.connection.take().ok_or(Error::Closed)?;
+        let connection = self.take()?;
         let given_up = GivenUp(Some(connection.get_interrupt_handle()));
         let (sql, params) = (sql.to_owned(), params.to_vec());
         let search = move || {
@@ -180,10 +203,7 @@ impl Drop for SqliteSnapshot {
         if self.delimited && run(&connection, "COMMIT").is_err() {
             return;
         }
-        let mut idle = self.home.lock();
-        if idle.len() < KEPT {
-            idle.push(connection);
-        }
+        self.home.put_back(connection);
     }
 }
 
