@@ -560,6 +560,28 @@ fn what_may_be_written_but_not_read_is_replaced_and_never_lost() {
 }
 
 #[test]
+fn what_may_be_neither_read_nor_written_is_not_found_by_guessing() {
+    let hidden = json!({"urn:zitadel:schema:permission": {"owner": "rw"}});
+    let schema = parsed(
+        &json!({"properties": {"score": hidden, "list": hidden, "in": {"properties": {"h": hidden}}}}),
+    );
+    let stored = json!({"score": 7, "list": [1], "in": {"h": true, "open": 1}});
+    let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
+    let kept = json!({"score": 7, "list": [1], "in": {"h": true, "open": 2}});
+    assert_eq!(own(&json!({"in": {"open": 2}})), Ok(kept));
+    for (guess, at) in [
+        (json!({"score": 7}), "/score"),
+        (json!({"score": 8}), "/score"),
+        (json!({"list": [1]}), "/list"),
+        (json!({"in": {"h": true}}), "/in/h"),
+        (json!({"in": {"h": false}}), "/in/h"),
+    ] {
+        assert_eq!(own(&guess), Err(at.to_owned()), "{guess}");
+    }
+    assert_eq!(merged(&schema, &stored, &stored, Side::Owner), Ok(stored.clone()));
+}
+
+#[test]
 fn rights_behind_conditions_and_patterns_always_hold_but_not_behind_not() {
     let keyword = json!({"urn:zitadel:schema:permission": {"owner": "rw"}});
     let schema = json!({
