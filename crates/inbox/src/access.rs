@@ -20,7 +20,7 @@ use crate::{HOME, Inbox, error::Problem};
 pub enum InboxAccess {
     /// Everybody who reaches the server.
     Open,
-    /// Who signs in with a token of a user that holds `iam.read` in the whole instance.
+    /// Who signs in with a token of a user that holds `iam.write` in the whole instance.
     Admin,
 }
 
@@ -78,7 +78,7 @@ impl Inbox {
     /// The user behind a token, if they may look.
     pub(crate) async fn admin(&self, instance: &InstanceId, token: &str) -> Result<Option<Caller>, Problem> {
         let caller = access::authenticate(&self.ctx, self.ctx.fresh().await, instance, token).await?;
-        Ok(caller.filter(|caller| caller.holds_instance_wide(Permission::IamRead)))
+        Ok(caller.filter(|caller| caller.holds_instance_wide(Permission::IamWrite)))
     }
 
     fn token(&self, instance: &InstanceId, headers: &HeaderMap) -> Option<String> {

@@ -32,8 +32,8 @@ const fn row(
 pub const TABLE: &[Row] = &[
     // merlon.inbox.v1.InboxService
     row("/merlon.inbox.v1.InboxService/DeleteMessage", TOKEN, Some("iam.write"), No, "in the whole instance"),
-    row("/merlon.inbox.v1.InboxService/ListMessages", TOKEN, Some("iam.read"), No, "in the whole instance"),
-    row("/merlon.inbox.v1.InboxService/WaitForMessage", TOKEN, Some("iam.read"), No, "in the whole instance"),
+    row("/merlon.inbox.v1.InboxService/ListMessages", TOKEN, Some("iam.write"), No, "in the whole instance"),
+    row("/merlon.inbox.v1.InboxService/WaitForMessage", TOKEN, Some("iam.write"), No, "in the whole instance"),
     // zitadel.admin.v1.AdminService
     row("/zitadel.admin.v1.AdminService/AddGenericOAuthProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
     row("/zitadel.admin.v1.AdminService/AddGenericOIDCProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),

@@ -40,7 +40,8 @@ pub enum ResendFrom {
 /// Whoever moves a contact leads the codes of a reset elsewhere.
 pub(super) const MOVE: Need = Need::or_self(Permission::UserWrite).over_nobody_stronger();
 
-/// Sets the contact phone or e-mail: oneself, or with `user.write` of somebody who may not do more than the caller.
+/// Sets the contact phone or e-mail: oneself, or with `user.write` of somebody who may not do more than the caller. Where a factor
+/// is bound to it, vouching and reading the code take `user.credential.write` as well.
 pub async fn set(ctx: &Ctx, caller: &Caller, target: &Target, new: &NewDestination) -> Result<ContactSet> {
     ctx.store
         .change(
@@ -72,6 +73,7 @@ pub(super) async fn set_in(
     new: Option<&NewDestination>,
 ) -> Result<Option<Secret>> {
     let Some(new) = new else { return Ok(None) };
+    may_lead(caller, user, new)?;
     let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, new);
     let before = user.head.seq;
     let set = Command::SetContact {
@@ -83,6 +85,21 @@ pub(super) async fn set_in(
         return Ok(None);
     }
     code::hand_over(ctx, work, user, new, draft, CONTACT).await
+}
+
+/// A factor that is bound to the contact goes where that goes. Who takes it there without its user, by their word or by reading the
+/// code, changes a credential.
+fn may_lead(caller: &Caller, user: &Stream<User>, new: &NewDestination) -> Result<()> {
+    let Some(person) = user.state.person() else {
+        return Ok(());
+    };
+    let alone = !matches!(new.verification, Verification::Send { .. });
+    let leads = alone && person.bound_otp(new.destination.channel()).is_some();
+    let may = caller.user == user.id || caller.holds(Permission::UserCredentialWrite, &person.org);
+    if leads && !may {
+        return Err(Error::Denied(Permission::UserCredentialWrite));
+    }
+    Ok(())
 }
 
 const CONTACT: Occasion<'static> = Occasion {
@@ -166,6 +183,7 @@ pub async fn resend(
                         verification: verification.clone(),
                         language,
                     };
+                    may_lead(caller, &user, &new)?;
                     let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, &new);
                     let Proof::Code(code) = draft.proof.clone() else {
                         return Err(Error::DeniedToSelf);

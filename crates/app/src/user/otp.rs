@@ -74,15 +74,21 @@ async fn add_in(
         proof: draft.proof.clone(),
     };
     work.decide(user, add)?;
-    let own = user.state.person().and_then(|p| p.own_otp(&new.destination));
-    let factor = own.map(|f| f.id.clone()).ok_or(Error::NotFound)?;
+    let person = user.state.person().ok_or(Error::NotFound)?;
+    let own = person.own_otp(&new.destination).ok_or(Error::NotFound)?;
+    let factor = own.id.clone();
+    // A pending factor keeps the spelling that it was added with, and what is shown is where the code goes.
+    let shown = NewDestination {
+        destination: person.otp_destination(own).unwrap_or(&new.destination).clone(),
+        ..new.clone()
+    };
     let occasion = Occasion {
         cause: "otp_code_issued",
         kind: MessageKind::verify,
         factor: Some(&factor),
         code_id: None,
     };
-    let code = code::hand_over(ctx, work, user, new, draft, occasion).await?;
+    let code = code::hand_over(ctx, work, user, &shown, draft, occasion).await?;
     Ok(OtpAdded {
         changed: changed(user)?,
         factor,

@@ -1,10 +1,16 @@
 //! OTP factors through the use cases: register, resend by adding again, verify, remove, bind.
 
 use app::{
-    Error, Target,
-    user::{code::Verification, contact, otp},
+    Error, Language, Target,
+    user::{
+        self, UserPatch,
+        code::Verification,
+        contact::{self, ResendFrom},
+        otp,
+    },
 };
 use domain::{
+    access::{Permission, Role, Scope},
     base::{FactorId, Span},
     code::Miss,
     user::{Channel, OtpProof, Refusal},
@@ -120,6 +126,67 @@ async fn the_switch_binds_a_factor_to_the_verified_contact() {
         contact::remove(&ctx, &owner, &target, channel).await.unwrap();
         assert!(read(&ctx, &owner, &target).await.1.otps.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_bound_factor_is_led_elsewhere_by_its_user_or_with_the_right_to_credentials() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let here = Scope::Org(ctx.foundation.org.clone());
+    let manager = ctx.caller_with(&[(here, Role::OrgUserManager)]).await;
+    let elsewhere = |verification| to(&ctx, "+41791234569", verification);
+    let target = somebody(&ctx, &owner).await;
+    let code = set_returning(&ctx, &manager, &target, NUMBER).await;
+    contact::verify(&ctx, &manager, &target, Channel::Sms, code.reveal())
+        .await
+        .unwrap();
+    otp::bind(&ctx, &owner, &target, Channel::Sms).await.unwrap();
+    let denied = |answer| matches!(answer, Err(Error::Denied(Permission::UserCredentialWrite)));
+    for verification in [Verification::Vouched, Verification::Return] {
+        let answer = contact::set(&ctx, &manager, &target, &elsewhere(verification)).await;
+        assert!(denied(answer.map(drop)));
+    }
+    let patch = UserPatch {
+        phone: Some(elsewhere(Verification::Vouched)),
+        ..UserPatch::default()
+    };
+    let answer = user::patch(&ctx, &manager, &target, &patch).await;
+    assert!(denied(answer.map(drop)));
+
+    // Sent, only its user can prove it, and until then the factor rests.
+    contact::set(&ctx, &manager, &target, &elsewhere(SEND))
+        .await
+        .unwrap();
+    let person = read(&ctx, &owner, &target).await.1;
+    assert!(!person.otp_ready(person.bound_otp(Channel::Sms).unwrap()));
+    let from = (ResendFrom::PendingCode, Language::En);
+    let answer = contact::resend(&ctx, &manager, &target, Channel::Sms, &Verification::Return, from).await;
+    assert!(denied(answer.map(drop)));
+    contact::set(&ctx, &owner, &target, &elsewhere(Verification::Vouched))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_code_of_a_pending_factor_goes_to_the_address_that_is_shown() {
+    let ctx = TestCtx::new().await;
+    let caller = ctx.plain_user().await;
+    let me = Target::of(caller.user.clone());
+    otp::add(&ctx, &caller, &me, &to(&ctx, "Ada@example.com", SEND))
+        .await
+        .unwrap();
+    ctx.advance(Span::minutes(1));
+    otp::add(&ctx, &caller, &me, &to(&ctx, "ada@example.com", SEND))
+        .await
+        .unwrap();
+    let person = read(&ctx, &caller, &me).await.1;
+    let [factor] = &person.otps[..] else {
+        panic!("one factor")
+    };
+    let shown = person.otp_destination(factor).unwrap().as_str();
+    let sent = read_sent(&ctx).await;
+    assert_eq!(shown, "Ada@example.com");
+    assert!(!sent.is_empty() && sent.iter().all(|message| message.destination.as_str() == shown));
 }
 
 #[tokio::test]

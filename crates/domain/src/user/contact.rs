@@ -25,12 +25,18 @@ fn proven(channel: Channel, proof: Proof) -> Event {
 }
 
 /// A new value replaces the old one and its code, and ends a link that was sent there, with what it began. An equal, verified value changes
-/// nothing; an equal, unverified one is vouched for or gets a new code.
+/// nothing; an equal, unverified one is vouched for or gets a new code. An equal one that is spelt otherwise is a new one where it has to be
+/// proven anyway, or somebody vouches for it: codes go to what is shown.
 pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> UserDecision {
     let channel = destination.channel();
-    match person.contact(channel) {
-        Some(contact) if contact.destination == destination && contact.verified => Decision::accept([]),
-        Some(contact) if contact.destination == destination => Decision::accept([proven(channel, proof)]),
+    let equal = person
+        .contact(channel)
+        .filter(|contact| contact.destination == destination);
+    let respelt = equal.is_some_and(|contact| contact.destination.as_str() != destination.as_str());
+    let needs_proof = equal.is_none_or(|contact| !contact.verified);
+    match equal {
+        Some(_) if !respelt && needs_proof => Decision::accept([proven(channel, proof)]),
+        Some(_) if !needs_proof && !(respelt && proof == Proof::Vouched) => Decision::accept([]),
         _ => {
             let changed = Event::ContactChanged {
                 channel,

@@ -339,6 +339,36 @@ fn setting_the_same_phone_does_nothing_once_verified_and_renews_before() {
 }
 
 #[test]
+fn an_address_that_is_spelt_otherwise_is_shown_as_it_was_proven() {
+    let address = |text: &str| Destination::Email(EmailAddress::from_trusted(text));
+    let channel = Channel::Email;
+    let changed = |text: &str| Event::ContactChanged {
+        channel,
+        destination: Personal::Known(address(text)),
+    };
+    let set = |text: &str, proof: Proof| Command::SetContact {
+        destination: address(text),
+        proof,
+    };
+    let issued = |byte| Event::ContactCodeIssued {
+        channel,
+        code: code(byte),
+    };
+    let verified = || Event::ContactVerified { channel };
+    let pending = given([changed("Ada@example.com"), issued(1)]);
+    pending
+        .when(set("ada@example.com", Proof::Code(code(2))))
+        .records(&[changed("ada@example.com"), issued(2)]);
+    let proven = given([changed("Ada@example.com"), verified()]);
+    proven
+        .when(set("ada@example.com", Proof::Code(code(2))))
+        .records(&[]);
+    proven
+        .when(set("ada@example.com", Proof::Vouched))
+        .records(&[changed("ada@example.com"), verified()]);
+}
+
+#[test]
 fn a_changed_phone_is_unverified_and_its_old_code_is_dead() {
     let changed = given([
         phone_set(1),

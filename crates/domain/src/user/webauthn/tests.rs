@@ -254,7 +254,7 @@ fn a_link_that_was_sent_ends_with_the_address_that_it_went_to() {
     waiting
         .when(Command::RemoveContact(channel))
         .records(&[ended(), Event::ContactRemoved { channel }]);
-    waiting.when(set("Old@Example.com")).records(&[]);
+    waiting.when(set("old@example.com")).records(&[]);
     let used = Event::WebauthnLinkUsed { id: link(1) };
     let begun = [link_issued(1, 7), used, started_there(2), started(3)];
     given([changed("old@example.com"), verified()].into_iter().chain(begun))
