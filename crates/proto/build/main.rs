@@ -148,7 +148,8 @@ fn accept_more(serde: &str) -> String {
 /// What the generated code calls a duplicate.
 const DUPLICATE: &str = "serde::de::Error::duplicate_field(\"";
 
-/// Tells two fields of one oneof from one field twice: the generated code calls both a duplicate of the second.
+/// Tells two fields of one oneof from one field twice, and from a second one that is `null` and so is not set: the generated code calls
+/// all of these a duplicate of the second.
 fn name_oneofs(serde: &str) -> String {
     let lines: Vec<&str> = serde.lines().collect();
     let slot = |line: usize| -> Option<&str> {
@@ -180,7 +181,8 @@ fn name_oneofs(serde: &str) -> String {
                 let oneof = slot.trim_start_matches("r#");
                 let _ = write!(
                     text,
-                    "return Err(serde::de::Error::custom(\"only one field of {oneof} can be set, and {field} is a second one\"));"
+                    "if map_.next_value::<::std::option::Option<serde::de::IgnoredAny>>()?.is_none() {{ continue; }}
+return Err(serde::de::Error::custom(\"only one field of {oneof} can be set, and {field} is a second one\"));"
                 );
             }
             _ => text.push_str(whole),

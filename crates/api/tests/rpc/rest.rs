@@ -194,11 +194,11 @@ async fn malformed_json_names_place_and_field() {
         ),
         (
             r#"{"phone":{"sendCode":{},"returnCode":{}}}"#,
-            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 36",
+            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 40",
         ),
         (
             r#"{"phone":{"sendCode":null,"returnCode":{},"is_verified":true}}"#,
-            "malformed JSON in phone: only one field of verification can be set, and isVerified is a second one at line 1 column 55",
+            "malformed JSON in phone: only one field of verification can be set, and isVerified is a second one at line 1 column 61",
         ),
     ] {
         let reply = rest(server, "PUT", "/v3alpha/users/1/phone", body).await;
@@ -213,6 +213,25 @@ async fn malformed_json_names_place_and_field() {
             (400, json!(text)),
             "{body}"
         );
+    }
+}
+
+#[tokio::test]
+async fn null_sets_no_field_of_a_oneof_wherever_it_stands() {
+    let server = start().await;
+    for phone in [
+        r#"{"number":"5","isVerified":true,"returnCode":null}"#,
+        r#"{"returnCode":null,"number":"5","isVerified":true,"sendCode":null}"#,
+        r#"{"isVerified":null,"returnCode":null,"number":"5"}"#,
+    ] {
+        let reply = rest(
+            server,
+            "PUT",
+            "/v3alpha/users/1/phone",
+            &format!("{{\"phone\":{phone}}}"),
+        )
+        .await;
+        assert_eq!(reply.status.as_u16(), 200, "{phone}: {}", reply.json());
     }
 }
 
@@ -232,7 +251,7 @@ async fn what_is_wrong_inside_a_body_of_one_field_is_named_from_the_request_down
             "PUT",
             phone,
             r#"{"sendCode":{},"returnCode":{}}"#,
-            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 27",
+            "malformed JSON in phone: only one field of verification can be set, and returnCode is a second one at line 1 column 31",
         ),
         (
             "PUT",
