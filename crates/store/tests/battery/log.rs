@@ -18,7 +18,7 @@ use domain::{
     },
 };
 use store::{
-    Filter, Page, Param, Statement, Store, Stored,
+    Filter, Head, Page, Param, Statement, Store, Stored,
     read::{token_search, user_search::Visible},
 };
 use testkit::SeededEntropy;
@@ -49,6 +49,52 @@ async fn whoever_reads_after_a_write_sees_it() {
         task.await.unwrap();
     }
     assert_eq!(number(&database.store, "SELECT count(*) FROM event").await, 3200);
+}
+
+async fn glanced(store: &Store, id: &UserId) -> Head {
+    let mut glance = store.glance().unwrap();
+    User::load(&mut glance, &instance(), id).await.unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_glance_after_a_write_sees_it_whoever_else_looks() {
+    let database = backend().await;
+    let ids = users(&database.store, 8).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let lookers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, ids, over) = (database.store.clone(), ids.clone(), Arc::clone(&over));
+            tokio::spawn(async move {
+                while !over.load(Relaxed) {
+                    for id in &ids {
+                        glanced(&store, id).await;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let writers = ids.into_iter().map(|id| {
+        let store = database.store.clone();
+        tokio::spawn(async move {
+            for n in 0..100 {
+                let command = Command::SetData(data(&n.to_string()));
+                let head = decide(&store, &id, command).await.unwrap();
+                assert_eq!(glanced(&store, &id).await, head);
+            }
+            decide(&store, &id, Command::Delete).await.unwrap();
+            let mut glance = store.glance().unwrap();
+            let gone = User::load(&mut glance, &instance(), &id).await.unwrap().1;
+            assert!(gone.person().is_none());
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    over.store(true, Relaxed);
+    for looker in lookers {
+        looker.await.unwrap();
+    }
 }
 
 async fn amount(snapshot: &mut store::Snapshot, name: &str) -> i64 {
