@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use rlibphonenumber::{NumberLengthType, PhoneNumber as Parsed, PhoneNumberFormat, PhoneNumberType, Region};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber as Parsed, PhoneNumberFormat, PhoneNumberType, Region,
+};
 use serde::{Deserialize, Serialize};
 
 /// A number that can exist and can be sent to, stored as E.164 (`+41791234567`).
@@ -35,10 +37,10 @@ impl PhoneNumber {
         if text.is_empty() {
             return Err(PhoneNumberError::Empty);
         }
-        if default_region.is_none() && !text.starts_with('+') {
+        let region = default_region.and_then(known);
+        if region.is_none() && !text.starts_with('+') {
             return Err(PhoneNumberError::NoCountryCode);
         }
-        let region = default_region.and_then(|r| Region::from_str(r).ok());
         let number = Parsed::parse(text, region).map_err(|_| PhoneNumberError::Impossible)?;
         if !matches!(number.is_possible_with_reason(), Ok(NumberLengthType::IsPossible)) {
             return Err(PhoneNumberError::Impossible);
@@ -49,6 +51,11 @@ impl PhoneNumber {
             }
             _ => Self::settled(&number.format_as(PhoneNumberFormat::E164)),
         }
+    }
+
+    /// Whether numbers can be read as those of this region (ISO 3166, such as `CH`).
+    pub fn knows_region(region: &str) -> bool {
+        known(region).is_some()
     }
 
     /// Takes an E.164 text that reads as itself: at most 15 digits (ITU-T E.164 §6), and the same number again when it
@@ -70,6 +77,14 @@ impl PhoneNumber {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A region that has numbers. The library has a name for every two letters.
+fn known(region: &str) -> Option<Region> {
+    let region = Region::from_str(region).ok()?;
+    PHONE_NUMBER_UTIL
+        .get_country_code_for_region(region)
+        .map(|_| region)
 }
 
 impl fmt::Debug for PhoneNumber {
@@ -102,6 +117,20 @@ mod tests {
         assert_eq!(
             PhoneNumber::parse("079 123 45 67", Some("CH")).unwrap().as_str(),
             "+41791234567"
+        );
+    }
+
+    #[test]
+    fn a_region_without_numbers_is_none() {
+        for good in ["CH", "GB", "US", "XK"] {
+            assert!(PhoneNumber::knows_region(good), "{good}");
+        }
+        for bad in ["UK", "EN", "XX", "ZZ", "", "CHE", "1"] {
+            assert!(!PhoneNumber::knows_region(bad), "{bad}");
+        }
+        assert_eq!(
+            PhoneNumber::parse("079 123 45 67", Some("XX")),
+            Err(PhoneNumberError::NoCountryCode)
         );
     }
 

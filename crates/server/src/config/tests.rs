@@ -313,3 +313,19 @@ fn a_database_server_needs_a_url_that_is_one() {
     );
     assert!(text.contains("/nowhere/ca.pem"), "{text}");
 }
+
+#[test]
+fn a_region_is_one_that_has_phone_numbers() {
+    let region = |text: &str| load(&format!("phone:\n  default_region: {text}\n"), &[]);
+    for good in ["CH", "gb", "US", "XK"] {
+        assert!(region(good).is_ok(), "{good}");
+    }
+    for bad in ["UK", "EN", "XX", "ZZ", "C1", "CHE"] {
+        let text = region(bad).expect_err(bad).to_string();
+        assert!(
+            text.contains("phone.default_region") && text.contains(bad),
+            "{text}"
+        );
+    }
+    assert!(region("uk").expect_err("no region").to_string().contains("GB"));
+}
