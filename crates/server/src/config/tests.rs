@@ -329,3 +329,25 @@ fn a_region_is_one_that_has_phone_numbers() {
     }
     assert!(region("uk").expect_err("no region").to_string().contains("GB"));
 }
+
+#[test]
+fn a_level_that_is_none_is_refused_and_not_a_silent_target() {
+    for good in [
+        "off",
+        "INFO",
+        "warn,store=debug",
+        "store=debug,info",
+        "app::user=trace",
+        "server[http]=debug",
+        "[http{id=1}]=debug",
+    ] {
+        assert!(load("", &[("MERLON_LOG", good)]).is_ok(), "{good}");
+    }
+    for bad in ["inof", "loud", "info,loud", "store", "store=loud", "app::user"] {
+        let text = refusal("", &[("MERLON_LOG", bad)]);
+        assert!(
+            text.contains("log.level") && text.contains("off, error, warn, info, debug or trace"),
+            "{text}"
+        );
+    }
+}
