@@ -369,7 +369,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::PasswordHash(HashFault::TooCostly) => ("MERLON-K7fB4tSq", Text::PasswordHashTooCostly),
         Invalid::NeedlessProof => ("MERLON-G5kT8wHy", Text::PasswordNeedlessProof),
         Invalid::UrlTemplateSyntax => ("DOMAIN-oGh5e", Text::UrlTemplateSyntax),
-        Invalid::UrlTemplateName => ("DOMAIN-ieYa7", Text::UrlTemplateName),
+        Invalid::UrlTemplateName => ("DOMAIN-ieYa7", url_template_name(op)),
         Invalid::UrlTemplateHost => ("MERLON-c4Mb7VnS", Text::UrlTemplateHost),
         Invalid::Missing => ("MERLON-w1Hz8DkQ", Text::FieldMissing),
         Invalid::Id => (id::not_an_id(op), Text::IdInvalid),
@@ -387,6 +387,15 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::TooManyFilters => ("MERLON-i7Xj3RbM", Text::TooManyFilters),
     };
     Answer::new(Code::InvalidArgument, id, text)
+}
+
+/// Which values a template may ask for depends on what its link is for.
+const fn url_template_name(op: Op) -> Text {
+    match op {
+        Op::AddOtpSms | Op::AddOtpEmail => Text::UrlTemplateNameFactor,
+        Op::CreateWebauthnLink => Text::UrlTemplateNameLink,
+        _ => Text::UrlTemplateName,
+    }
 }
 
 /// What a browser answered to a registration. The reference knows two conditions, both as faults of its own.

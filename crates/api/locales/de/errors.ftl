@@ -99,7 +99,9 @@ errors-user-pat-too-many = Der Benutzer hat schon so viele persönliche Zugriffs
 errors-user-pat-expiry-past = Das Ablaufdatum liegt nicht in der Zukunft. Wählen Sie ein späteres.
 
 errors-user-invalid-url-template = { $field }: In einer URL-Vorlage werden nur Namen in doppelten Klammern verstanden, zum Beispiel {"{{"}.Code{"}}"}.
-errors-user-invalid-url-template-name = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID und Code; beim Einrichten eines Faktors auch FactorID.
+errors-user-invalid-url-template-name = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID und Code.
+errors-user-invalid-url-template-name-factor = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID, Code und FactorID.
+errors-user-invalid-url-template-name-link = { $field }: Die URL-Vorlage verlangt einen Wert, der nicht angeboten wird. Es gibt UserID, OrgID, CodeID und Code.
 errors-user-invalid-url-template-host = { $field }: Die URL-Vorlage muss eine vollständige http- oder https-URL auf dem Host dieses Servers oder auf einem ergeben, dem seine Konfiguration vertraut.
 errors-field-missing = { $field } fehlt. Füllen Sie es aus.
 errors-id-invalid = { $field } ist keine Id. Eine Id hat 1 bis 200 Zeichen und keine Steuerzeichen.

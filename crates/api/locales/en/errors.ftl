@@ -99,7 +99,9 @@ errors-user-pat-too-many = The user has as many personal access tokens as are al
 errors-user-pat-expiry-past = The expiration date is not in the future. Choose a later one.
 
 errors-user-invalid-url-template = { $field }: only names in double braces are understood in a url template, such as {"{{"}.Code{"}}"}.
-errors-user-invalid-url-template-name = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID or Code; FactorID when a factor is registered.
+errors-user-invalid-url-template-name = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID or Code.
+errors-user-invalid-url-template-name-factor = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID, Code or FactorID.
+errors-user-invalid-url-template-name-link = { $field }: the url template asks for a value that is not offered. Use UserID, OrgID, CodeID or Code.
 errors-user-invalid-url-template-host = { $field }: the url template must give a full http or https URL on the host of this server or on one that is trusted by its configuration.
 errors-field-missing = { $field } is missing. Fill it in.
 errors-id-invalid = { $field } is no id. An id has 1 to 200 characters and no control characters.

@@ -563,6 +563,26 @@ fn wrong_input_names_its_field() {
 }
 
 #[test]
+fn a_text_about_placeholders_names_what_the_call_offers() {
+    for language in Language::ALL {
+        let text = |op| {
+            let wrong = Error::invalid("url_template", Invalid::UrlTemplateName);
+            judge(op, &wrong, NOW).status(*language).message
+        };
+        let code = text(Op::SetContactEmail);
+        assert!(code.contains("UserID") && !code.contains("FactorID"), "{code}");
+        assert!(!code.contains("CodeID"), "{code}");
+        let factor = text(Op::AddOtpSms);
+        assert!(
+            factor.contains("FactorID") && !factor.contains("CodeID"),
+            "{factor}"
+        );
+        let link = text(Op::CreateWebauthnLink);
+        assert!(link.contains("CodeID") && !link.contains("FactorID"), "{link}");
+    }
+}
+
+#[test]
 fn callers_without_the_right() {
     let denied = Error::Denied(Permission::UserCredentialWrite);
     let text = judge(Op::AddOtpSms, &denied, NOW).status(Language::En).message;

@@ -109,6 +109,8 @@ texts! {
     TokenExpiryPast "errors-user-pat-expiry-past",
     UrlTemplateSyntax "errors-user-invalid-url-template",
     UrlTemplateName "errors-user-invalid-url-template-name",
+    UrlTemplateNameFactor "errors-user-invalid-url-template-name-factor",
+    UrlTemplateNameLink "errors-user-invalid-url-template-name-link",
     UrlTemplateHost "errors-user-invalid-url-template-host",
     FieldMissing "errors-field-missing",
     IdInvalid "errors-id-invalid",
