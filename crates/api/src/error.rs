@@ -208,9 +208,7 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDenied)
                 .with("permission", permission.name())
         }
-        Error::DeniedToSelf => {
-            Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::PermissionDeniedToSelf)
-        }
+        Error::DeniedToSelf => Answer::new(Code::PermissionDenied, "AUTH-AWfge", denied_to_self(op)),
         Error::LinkDeniedToSelf => Answer::new(Code::PermissionDenied, "AUTH-AWfge", Text::LinkDeniedToSelf),
         Error::DeniedOverStronger => Answer::new(
             Code::PermissionDenied,
@@ -395,6 +393,14 @@ const fn url_template_name(op: Op) -> Text {
         Op::AddOtpSms | Op::AddOtpEmail => Text::UrlTemplateNameFactor,
         Op::CreateWebauthnLink => Text::UrlTemplateNameLink,
         _ => Text::UrlTemplateName,
+    }
+}
+
+/// Codes of destinations prove that these are somebody's; those of resets and links give a way to sign in.
+const fn denied_to_self(op: Op) -> Text {
+    match op {
+        Op::RequestPasswordReset | Op::CreateWebauthnLink => Text::PermissionDeniedOwnCode,
+        _ => Text::PermissionDeniedToSelf,
     }
 }
 

@@ -172,6 +172,7 @@ errors-inbox-message-not-found = Diese Nachricht gibt es im Posteingang nicht. V
 errors-membership-not-found = Sie haben nirgends eine Rolle. Bitten Sie eine Administratorin oder einen Administrator um eine.
 errors-permission-denied = Das dürfen Sie hier nicht. Es braucht eine Rolle mit der Berechtigung { $permission }.
 errors-permission-denied-to-self = Die eigene Telefonnummer oder E-Mail-Adresse können Sie weder selbst für bestätigt erklären noch sich deren Code geben lassen. Lassen Sie den Code senden.
+errors-permission-denied-own-code = Einen Code, mit dem Sie selbst ein neues Passwort oder einen neuen Passkey bekommen, können Sie sich nicht geben lassen. Lassen Sie ihn senden.
 errors-permission-denied-over-stronger = Diese Person darf mehr als Sie; wie sie sich anmeldet und wohin ihre Codes gehen, können Sie deshalb nicht ändern. Fragen Sie jemanden, der mindestens so viel darf.
 errors-org-not-found = Diese Organisation gibt es hier nicht. Prüfen Sie Id oder Domain.
 errors-instance-already-exists = Eine Instanz mit dieser Id gibt es schon.

@@ -172,6 +172,7 @@ errors-inbox-message-not-found = There is no such message in the inbox. It may h
 errors-membership-not-found = You have no role anywhere. Ask an administrator for one.
 errors-permission-denied = You are not allowed to do this here. A role with the permission { $permission } is needed.
 errors-permission-denied-to-self = You cannot declare your own phone number or e-mail address verified, nor have its code returned. Have the code sent.
+errors-permission-denied-own-code = You cannot have a code returned that gives you a new password or passkey of your own. Have it sent.
 errors-permission-denied-over-stronger = This user may do more than you, so you cannot change how they sign in, or where their codes go. Ask somebody who may do as much as they.
 errors-org-not-found = There is no such organization here. Check its id or domain.
 errors-instance-already-exists = There is an instance of this id already.

@@ -583,6 +583,19 @@ fn a_text_about_placeholders_names_what_the_call_offers() {
 }
 
 #[test]
+fn who_may_not_read_a_code_hears_whose_code_it_is() {
+    for language in Language::ALL {
+        let text = |op| judge(op, &Error::DeniedToSelf, NOW).status(*language).message;
+        let verified = |text: &str| text.contains("verified") || text.contains("bestätigt");
+        assert!(verified(&text(Op::SetContactEmail)));
+        for op in [Op::RequestPasswordReset, Op::CreateWebauthnLink] {
+            let own = text(op);
+            assert!(!verified(&own), "{op:?} {own}");
+        }
+    }
+}
+
+#[test]
 fn callers_without_the_right() {
     let denied = Error::Denied(Permission::UserCredentialWrite);
     let text = judge(Op::AddOtpSms, &denied, NOW).status(Language::En).message;

@@ -175,6 +175,7 @@ texts! {
     MembershipNotFound "errors-membership-not-found",
     PermissionDenied "errors-permission-denied",
     PermissionDeniedToSelf "errors-permission-denied-to-self",
+    PermissionDeniedOwnCode "errors-permission-denied-own-code",
     PermissionDeniedOverStronger "errors-permission-denied-over-stronger",
     OrgNotFound "errors-org-not-found",
     InstanceAlreadyExists "errors-instance-already-exists",
