@@ -1,11 +1,20 @@
 //! Links that callers design: `{{.Name}}` is replaced, values are escaped, and the result leads to an allowed host.
 
-use url::{Url, form_urlencoded::byte_serialize};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
 
 use crate::{
     error::{Error, Invalid, Result},
     policy::Policy,
 };
+
+/// What is escaped in a value: all but the unreserved characters of RFC 3986, so that it reads the same in a path, in a
+/// query and behind `#`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A template that was checked with sample values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +103,7 @@ fn render(text: &str, values: &LinkValues<'_>) -> Result<String, Invalid> {
             _ => return Err(Invalid::UrlTemplateName),
         };
         out.push_str(before);
-        out.extend(byte_serialize(value.as_bytes()));
+        out.extend(utf8_percent_encode(value, ESCAPED));
         rest = after;
     }
     if rest.contains("}}") {
@@ -152,7 +161,20 @@ mod tests {
         };
         assert_eq!(
             template.render(&values).unwrap(),
-            "https://app.example.com/verify?u=a%26b%3Dc&c=12+34"
+            "https://app.example.com/verify?u=a%26b%3Dc&c=12%2034"
+        );
+    }
+
+    #[test]
+    fn a_value_reads_the_same_in_a_path_and_in_a_query() {
+        let template = parse("https://app.example.com/{{.UserID}}?u={{.UserID}}").unwrap();
+        let values = LinkValues {
+            user_id: "a b+c/ü~-_.*",
+            ..SAMPLE
+        };
+        assert_eq!(
+            template.render(&values).unwrap(),
+            "https://app.example.com/a%20b%2Bc%2F%C3%BC~-_.%2A?u=a%20b%2Bc%2F%C3%BC~-_.%2A"
         );
     }
 
