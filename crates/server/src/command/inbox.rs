@@ -48,7 +48,7 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<ExitCode> {
     for message in newest.messages.iter().rev() {
         output::line(&render(message));
     }
-    if let Some(note) = note(&newest) {
+    if let Some(note) = note(&newest, recipient) {
         output::complain(&note);
     }
     if !args.follow {
@@ -71,11 +71,15 @@ pub(super) async fn run(args: Inbox) -> anyhow::Result<ExitCode> {
 }
 
 /// What is to be said about the first look.
-fn note(newest: &Page) -> Option<String> {
+fn note(newest: &Page, recipient: Option<&str>) -> Option<String> {
     if newest.messages.is_empty() {
-        let empty =
-            "the inbox is empty; messages appear here when a code is sent and no provider is configured";
-        return Some(empty.to_owned());
+        return Some(recipient.map_or_else(
+            || {
+                "the inbox is empty; messages appear here when a code is sent and no provider is configured"
+                    .to_owned()
+            },
+            |recipient| format!("no message to {} is in the inbox", plain(recipient)),
+        ));
     }
     let more = !newest.next_page_token.is_empty();
     more.then(|| {
@@ -152,6 +156,14 @@ mod tests {
             text,
             "2026-01-02T03:04:05Z  sms  +41791234567  verify_phone  code 123456\n    Your code\n    is here\u{fffd}[2J"
         );
+    }
+
+    #[test]
+    fn an_inbox_without_a_message_to_somebody_may_hold_others() {
+        let all = note(&Page::default(), None).unwrap();
+        assert!(all.starts_with("the inbox is empty"), "{all}");
+        let one = note(&Page::default(), Some("ada@example.com")).unwrap();
+        assert_eq!(one, "no message to ada@example.com is in the inbox");
     }
 
     #[test]
