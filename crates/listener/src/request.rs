@@ -12,9 +12,10 @@ use axum::extract::{ConnectInfo, MatchedPath};
 use axum::middleware;
 use futures_util::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, ORIGIN, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HOST, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -103,6 +104,9 @@ impl Shell {
     }
 
     async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        if !names_one_host(request.version(), request.headers()) {
+            return hostless();
+        }
         let kind = request
             .headers()
             .get(CONTENT_TYPE)
@@ -161,6 +165,28 @@ fn named(routes: Router) -> Router {
         }
         request
     }))
+}
+
+/// Whether it is plain whom a request is for: HTTP/1.1 says so in one `Host` (RFC 9112, 3.2), which is empty or a host with a
+/// port. Older callers know none, and HTTP/2 has a field of its own.
+fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let Some(host) = hosts.next() else {
+        return version != Version::HTTP_11;
+    };
+    let sound =
+        host.is_empty() || !host.as_bytes().contains(&b'@') && Authority::try_from(host.as_bytes()).is_ok();
+    sound && hosts.next().is_none()
+}
+
+/// The answer where that is not plain.
+fn hostless() -> Response<Body> {
+    let words = r#"{"code":3,"message":"the request must have one header line Host","details":[]}"#;
+    let mut response = Response::new(Body::from(words));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 const GRPC: &[u8] = b"application/grpc";

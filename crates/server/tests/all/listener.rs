@@ -31,6 +31,35 @@ async fn one_port_speaks_http1_and_http2() {
 }
 
 #[tokio::test]
+async fn a_request_names_one_host() {
+    let peer = Peer::new(&[], echo());
+    let answer = async |head: &str| {
+        let request = format!("GET {head}\r\nconnection: close\r\n\r\n");
+        let answer = peer.raw(request.as_bytes()).await;
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    for bad in [
+        "/hello HTTP/1.1",
+        "/hello HTTP/1.1\r\nhost: a.example\r\nhost: b.example",
+        "/hello HTTP/1.1\r\nhost: a.example\r\nhost: a.example",
+        "/hello HTTP/1.0\r\nhost: a.example\r\nhost: b.example",
+        "/hello HTTP/1.1\r\nhost: a.example, b.example",
+        "http://a.example/hello HTTP/1.1",
+    ] {
+        assert_eq!(answer(bad).await, "400", "{bad}");
+    }
+    for good in [
+        "/hello HTTP/1.1\r\nhost: a.example:8080",
+        "/hello HTTP/1.1\r\nhost: [::1]:8080",
+        "/hello HTTP/1.1\r\nhost:",
+        "/hello HTTP/1.0",
+        "http://a.example/hello HTTP/1.1\r\nhost: a.example",
+    ] {
+        assert_eq!(answer(good).await, "200", "{good}");
+    }
+}
+
+#[tokio::test]
 async fn a_huge_head_is_refused() {
     let peer = Peer::new(&[], echo());
     let head = format!(
