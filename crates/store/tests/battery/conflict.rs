@@ -1,9 +1,15 @@
 //! Transactions that the server ends because others are in the way: deadlocks, serialization failures, locks that are not to be
 //! had. The commit is tried again, and its caller hears nothing but the truth.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
-use domain::base::UserId;
+use domain::{
+    base::UserId,
+    user::{Command, User},
+};
 use store::Store;
 use testkit::postgres_server::{self, Database};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -205,4 +211,88 @@ fn spawned(
 ) -> JoinHandle<Result<(), Failure>> {
     let (store, ids, row) = (store.clone(), [ids[0].clone(), ids[1].clone()], row.to_owned());
     tokio::spawn(async move { guarded(&store, [&ids[0], &ids[1]], &row, missing).await })
+}
+
+/// Locks a user unless there is a row that says otherwise: one that comes meanwhile makes the guard miss.
+async fn lock_unless(store: &Store, id: &UserId, row: &str, runs: &AtomicUsize) -> Result<(), Failure> {
+    let instance = instance();
+    let unit = store.change("test.lock", &instance, id, NOW, |work| {
+        Box::pin(async move {
+            let mut user = work.load::<User>(id).await?;
+            let is_there = store::meta::read(work.snapshot(), row).await?.is_some();
+            runs.fetch_add(1, SeqCst);
+            if is_there {
+                return Err(Failure::Wanted);
+            }
+            let unless = "UPDATE meta SET value = value WHERE name = 'there'
+                AND NOT EXISTS (SELECT 1 FROM meta m WHERE m.name = $1)";
+            work.guard(store::Statement::new(unless, [row.into()]));
+            work.decide(&mut user, Command::Lock)?;
+            Ok(())
+        })
+    });
+    unit.await
+}
+
+/// Creates a user and writes a row, on the strength of another user who is only seen.
+async fn rest_on(store: &Store, seen: &UserId, row: &str, runs: &AtomicUsize) -> Result<(), Failure> {
+    let (instance, id) = (instance(), &user(1_000));
+    let unit = store.change("test.rest", &instance, id, NOW, |work| {
+        Box::pin(async move {
+            work.load::<User>(seen).await?;
+            let mut user = work.load::<User>(id).await?;
+            work.decide(&mut user, create())?;
+            work.write(meta_row(row));
+            runs.fetch_add(1, SeqCst);
+            Ok(())
+        })
+    });
+    unit.await
+}
+
+/// One writes a row on the strength of a user, and one locks that user unless `unless` is there; both wait for a commit that is held
+/// up, so that they are written together after it. What the second was told, and how often it ran.
+async fn rest_and_lock(row: &'static str, unless: &'static str) -> (Result<(), Failure>, usize) {
+    let database = Arc::new(postgres_server::database());
+    let store = node_on(&database.url()).await.unwrap();
+    let ids = users(&store, 3).await;
+    store.keep_meta("there", b"x").await.unwrap();
+    let held = Held::new(&database, "SELECT FROM lane").await;
+    let first = spawned(&store, &ids[1..], "first", "there");
+    held.until_wanted().await;
+    let runs = [0; 2].map(|_| Arc::new(AtomicUsize::new(0)));
+    let waits = async |runs: &AtomicUsize| {
+        until("it is decided", || runs.load(SeqCst) == 1).await;
+        for id in &ids {
+            load(&store, id).await;
+        }
+    };
+    let (node, id, ran) = (store.clone(), ids[0].clone(), Arc::clone(&runs[0]));
+    let resting = tokio::spawn(async move { rest_on(&node, &id, row, &ran).await });
+    waits(&runs[0]).await;
+    let (node, id, ran) = (store.clone(), ids[0].clone(), Arc::clone(&runs[1]));
+    let locking = tokio::spawn(async move { lock_unless(&node, &id, unless, &ran).await });
+    waits(&runs[1]).await;
+    held.let_go();
+    first.await.unwrap().unwrap();
+    resting.await.unwrap().unwrap();
+    let told = locking.await.unwrap();
+    let locked = load(&store, &ids[0]).await.0.seq == 2;
+    assert_eq!(locked, told.is_ok());
+    assert_log_is_whole(&store).await;
+    (told, runs[1].load(SeqCst))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_finds_the_rows_of_those_who_rest_on_what_it_moves() {
+    let (told, runs) = rest_and_lock("follower", "follower").await;
+    assert!(matches!(told, Err(Failure::Wanted)), "{told:?}");
+    assert!(runs > 1, "it was judged again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_moves_what_another_rests_on_is_written_behind_it_and_loses_nothing() {
+    let (told, runs) = rest_and_lock("follower", "somebody else").await;
+    told.unwrap();
+    assert_eq!(runs, 1);
 }

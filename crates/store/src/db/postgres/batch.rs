@@ -3,7 +3,7 @@
 //! It takes two exchanges with the server, three if there are guards, and is written as a whole or not at all. What was in the way of a set that was
 //! written alone is its answer; whoever hears of it for several takes them apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{Row, error::SqlState, types::Type};
 
@@ -22,8 +22,8 @@ use crate::{
 /// Lanes that positions come from.
 pub(super) const LANES: usize = 64;
 
-/// What became of each write set of a batch.
-pub(super) type Outcomes = Vec<Outcome>;
+/// What became of each write set of a batch; nothing of one that has to be written behind it.
+pub(super) type Outcomes = Vec<Option<Outcome>>;
 
 /// Why a batch was not committed.
 pub(super) enum Trouble {
@@ -103,11 +103,9 @@ async fn attempt(
     sent: &mut Option<Outcomes>,
 ) -> Result<Outcomes, Trouble> {
     let mut heads = lock(link, sets).await?;
-    let fits: Vec<bool> = sets.iter().map(|set| heads.fits(set)).collect();
-    let outcome = |fits: &bool| if *fits { Outcome::Done } else { Outcome::Conflict };
-    let outcomes: Outcomes = fits.iter().map(outcome).collect();
-    let fitting: Vec<&WriteSet> = (sets.iter().zip(&fits))
-        .filter_map(|(set, fits)| fits.then_some(*set))
+    let outcomes: Outcomes = sets.iter().map(|set| heads.outcome(set)).collect();
+    let fitting: Vec<&WriteSet> = (sets.iter().zip(&outcomes))
+        .filter_map(|(set, outcome)| (*outcome == Some(Outcome::Done)).then_some(*set))
         .collect();
     if fitting.is_empty() {
         link.command_aside("ROLLBACK");
@@ -126,40 +124,59 @@ struct End {
 
 type Key<'a> = (&'a str, &'a str, &'a str);
 
-struct Heads<'a>(BTreeMap<Key<'a>, End>);
+/// Where the streams of a batch stand behind those of its sets that were looked at.
+#[derive(Default)]
+struct Heads<'a> {
+    ends: BTreeMap<Key<'a>, End>,
+    /// Streams that one of these sets rests on without moving them.
+    rested_on: BTreeSet<Key<'a>>,
+}
 
 fn key<'a>(set: &'a WriteSet, stream: &'a StreamWrite) -> Key<'a> {
     (set.instance.as_str(), stream.kind, &stream.id)
 }
 
 impl<'a> Heads<'a> {
-    /// Whether all streams of a set stand where they were seen. If so, they move on: of several sets that saw one stream
-    /// where it stands, the first is written.
-    fn fits(&mut self, set: &'a WriteSet) -> bool {
+    /// What becomes of the next set. It fits if all its streams stand where they were seen, and then they move on: of several sets
+    /// that saw one stream where it stands, the first is written.
+    ///
+    /// A set that moves what another of the batch rests on has to find the rows of that one, by its guards above all, and a batch is
+    /// not written set by set: so it comes behind the batch.
+    fn outcome(&mut self, set: &'a WriteSet) -> Option<Outcome> {
+        let (moved, seen): (Vec<_>, Vec<_>) =
+            (set.streams.iter()).partition(|stream| !stream.events.is_empty());
         let stands = |stream: &StreamWrite| {
-            let seq = self.0.get(&key(set, stream)).map_or(0, |end| end.seq);
+            let seq = self.ends.get(&key(set, stream)).map_or(0, |end| end.seq);
             seq == stream.seen
         };
         if !set.streams.iter().all(stands) {
-            return false;
+            return Some(Outcome::Conflict);
         }
-        for stream in &set.streams {
-            if let Some(end) = self.0.get_mut(&key(set, stream)) {
+        if moved
+            .iter()
+            .any(|stream| self.rested_on.contains(&key(set, stream)))
+        {
+            return None;
+        }
+        self.rested_on
+            .extend(seen.into_iter().map(|stream| key(set, stream)));
+        for stream in moved {
+            if let Some(end) = self.ends.get_mut(&key(set, stream)) {
                 end.seq += i64::try_from(stream.events.len()).unwrap_or_default();
             }
         }
-        true
+        Some(Outcome::Done)
     }
 }
 
 /// Begins a transaction, locks the heads of all streams in one order, and reads them.
 async fn lock<'a>(link: &Link, sets: &[&'a WriteSet]) -> Result<Heads<'a>, Trouble> {
-    let mut heads = Heads(BTreeMap::new());
+    let mut heads = Heads::default();
     let mut appended: BTreeMap<Key<'a>, bool> = BTreeMap::new();
     for set in sets {
         for stream in &set.streams {
             *appended.entry(key(set, stream)).or_default() |= !stream.events.is_empty();
-            heads.0.insert(key(set, stream), End::default());
+            heads.ends.insert(key(set, stream), End::default());
         }
     }
     let (changed, seen): (Vec<_>, Vec<_>) = appended.into_iter().partition(|(_, appended)| *appended);
@@ -240,7 +257,7 @@ impl<'a> Heads<'a> {
             seq: number(3)?,
             last: number(4)?,
         };
-        self.0.insert(*known, end);
+        self.ends.insert(*known, end);
         Ok(())
     }
 }
@@ -446,7 +463,7 @@ impl<'a> Log<'a> {
         let mut log = Self::default();
         for set in sets {
             for stream in set.streams.iter().filter(|stream| !stream.events.is_empty()) {
-                let last = heads.0.get(&key(set, stream)).map_or(0, |end| end.last);
+                let last = heads.ends.get(&key(set, stream)).map_or(0, |end| end.last);
                 log.append(key(set, stream), stream, last);
             }
         }
@@ -543,4 +560,97 @@ fn forgotten<'a>(sets: &[&'a WriteSet]) -> Vec<[Param<'a>; 3]> {
             [instance.into(), kind.into(), id.into()]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::base::{InstanceId, Timestamp};
+
+    use super::*;
+    use crate::commit::NewEvent;
+
+    /// Saw streams at their first event, and appends to those named so.
+    fn set(streams: &[(&str, bool)]) -> WriteSet {
+        let event = || NewEvent {
+            name: "event",
+            body: String::new(),
+            personal: None,
+        };
+        let stream = |&(id, moves): &(&str, bool)| StreamWrite {
+            kind: "kind",
+            id: id.into(),
+            seen: 1,
+            events: moves.then(event).into_iter().collect(),
+            at: Timestamp(0),
+            editor: Arc::from(""),
+            forget: false,
+            standing: false,
+            state: None,
+            due: None,
+            texts: Vec::new(),
+        };
+        WriteSet {
+            name: "set",
+            instance: InstanceId::from_trusted("instance"),
+            streams: streams.iter().map(stream).collect(),
+            guards: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    fn outcomes(sets: &[WriteSet]) -> Outcomes {
+        let mut heads = Heads::default();
+        let streams = sets
+            .iter()
+            .flat_map(|set| set.streams.iter().map(move |stream| key(set, stream)));
+        heads
+            .ends
+            .extend(streams.map(|key| (key, End { seq: 1, last: 1 })));
+        sets.iter().map(|set| heads.outcome(set)).collect()
+    }
+
+    const MOVES: (&str, bool) = ("stream", true);
+    const SEES: (&str, bool) = ("stream", false);
+    const DONE: Option<Outcome> = Some(Outcome::Done);
+    const CONFLICT: Option<Outcome> = Some(Outcome::Conflict);
+
+    #[test]
+    fn many_may_rest_on_one_stream() {
+        assert_eq!(
+            outcomes(&[set(&[SEES]), set(&[SEES, ("other", true)])]),
+            [DONE, DONE]
+        );
+    }
+
+    #[test]
+    fn the_first_who_moves_a_stream_is_written() {
+        assert_eq!(
+            outcomes(&[set(&[MOVES]), set(&[MOVES]), set(&[SEES])]),
+            [DONE, CONFLICT, CONFLICT]
+        );
+    }
+
+    #[test]
+    fn who_moves_what_another_rests_on_comes_behind_the_batch() {
+        let sets = [set(&[("own", true), SEES]), set(&[MOVES]), set(&[SEES])];
+        assert_eq!(outcomes(&sets), [DONE, None, DONE]);
+        assert_eq!(outcomes(&sets[1..2]), [DONE], "alone it fits");
+    }
+
+    #[test]
+    fn who_comes_behind_the_batch_leaves_its_streams_where_they_are() {
+        let sets = [set(&[SEES]), set(&[MOVES, ("own", true)]), set(&[("own", true)])];
+        assert_eq!(outcomes(&sets), [DONE, None, DONE]);
+    }
+
+    #[test]
+    fn nobody_rests_on_what_a_set_saw_that_is_not_written() {
+        let stale = set(&[("moved", false), SEES]);
+        assert_eq!(
+            outcomes(&[set(&[("moved", true)]), stale, set(&[MOVES])]),
+            [DONE, CONFLICT, DONE]
+        );
+    }
 }

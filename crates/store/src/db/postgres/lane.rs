@@ -211,7 +211,8 @@ impl Desk {
     }
 
     /// Commits a batch, if need be in parts: what cannot be written together is halved, so that a few sets that cannot be
-    /// written cost a few exchanges with the server, however many are good. False if the server did not answer in time.
+    /// written cost a few exchanges with the server, however many are good; what has to be written behind the others comes next. False
+    /// if the server did not answer in time.
     async fn commit_all(&mut self, batch: Vec<Job>) -> bool {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
@@ -220,7 +221,10 @@ impl Desk {
             // Also after a failure: nobody may know whether it was committed.
             self.hearers.tell(&sets);
             match self.health.after(settled) {
-                Ok(Settled::Known(outcomes)) => answer(part, outcomes),
+                Ok(Settled::Known(outcomes)) => {
+                    let behind = answer(part, outcomes);
+                    parts.extend((!behind.is_empty()).then_some(behind));
+                }
                 Ok(Settled::Apart) => {
                     let behind = part.split_off(part.len() / 2);
                     parts.extend([behind, part]);
@@ -257,7 +261,7 @@ impl Desk {
             match self.attempt(sets).await? {
                 Ok(outcomes) => return Ok(Settled::Known(outcomes)),
                 Err(Trouble::Misfit(_) | Trouble::Failed(_)) if sets.len() > 1 => return Ok(Settled::Apart),
-                Err(Trouble::Misfit(outcome)) => return Ok(Settled::Known(vec![outcome])),
+                Err(Trouble::Misfit(outcome)) => return Ok(Settled::Known(vec![Some(outcome)])),
                 Err(Trouble::Again) => {
                     counter!("merlon_store_retries_total").increment(1);
                     sleep(Duration::from_millis(2)).await;
@@ -386,12 +390,20 @@ enum Settled {
     Apart,
 }
 
-fn answer(jobs: Vec<Job>, outcomes: Outcomes) {
-    counter!("merlon_store_commits_total").increment(1);
-    counter!("merlon_store_write_sets_total").increment(jobs.len() as u64);
+/// Answers those of a batch that are settled; the others.
+fn answer(jobs: Vec<Job>, outcomes: Outcomes) -> Vec<Job> {
+    let (mut settled, mut behind) = (0, Vec::new());
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        let Some(outcome) = outcome else {
+            behind.push(job);
+            continue;
+        };
         drop(job.answer.send(Ok(outcome)));
+        settled += 1;
     }
+    counter!("merlon_store_commits_total").increment(1);
+    counter!("merlon_store_write_sets_total").increment(settled);
+    behind
 }
 
 fn refuse(jobs: Vec<Job>, error: &Error) {
