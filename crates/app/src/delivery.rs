@@ -42,7 +42,8 @@ impl Due {
     }
 }
 
-/// Takes up to `most` due messages until `until`: nobody else sends them meanwhile.
+/// Takes up to `most` due messages until `until`: nobody else sends them meanwhile. If the store fails after some were taken, those are
+/// handed out all the same, for nobody else would send them before `until`; whoever takes next hears of it.
 pub async fn take(ctx: &Ctx, most: i64, until: Timestamp) -> Result<Vec<Due>> {
     let now = ctx.now();
     let parcels = {
@@ -52,8 +53,11 @@ pub async fn take(ctx: &Ctx, most: i64, until: Timestamp) -> Result<Vec<Due>> {
     let mut taken = Vec::with_capacity(parcels.len());
     for parcel in parcels {
         let lease = ctx.new_id();
-        if ctx.store.lease_parcel(&parcel, &lease, now, until).await? {
-            taken.push(Due { parcel, lease });
+        match ctx.store.lease_parcel(&parcel, &lease, now, until).await {
+            Ok(true) => taken.push(Due { parcel, lease }),
+            Ok(false) => {}
+            Err(error) if taken.is_empty() => return Err(error.into()),
+            Err(_) => break,
         }
     }
     Ok(taken)

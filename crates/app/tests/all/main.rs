@@ -12,6 +12,7 @@ mod at_rest;
 mod bootstrap;
 mod code;
 mod contact;
+mod delivery;
 mod directory;
 mod feature;
 mod given;
