@@ -42,25 +42,73 @@ impl Due {
     }
 }
 
+/// What was taken of what is due.
+#[derive(Debug)]
+pub struct Taken<P> {
+    /// The messages, each with the place that was found for it.
+    pub messages: Vec<(Due, P)>,
+    /// Whether there was one that no place was found for.
+    pub left: bool,
+}
+
+/// How far is looked for messages that there is a place for.
+const LOOKED_AT: i64 = 10_000;
+
 /// Takes up to `most` due messages until `until`: nobody else sends them meanwhile. If the store fails after some were taken, those are
 /// handed out all the same, for nobody else would send them before `until`; whoever takes next hears of it.
 pub async fn take(ctx: &Ctx, most: i64, until: Timestamp) -> Result<Vec<Due>> {
+    let taken = take_where(ctx, most, until, |_| Some(())).await?;
+    Ok(taken.messages.into_iter().map(|(due, ())| due).collect())
+}
+
+/// As [`take`], of those that `place` finds a place for. Nothing is written for the others: however many wait and however often is
+/// looked, they lie where they are, for others, too. If none of the first is taken, it is looked far behind them.
+pub async fn take_where<P: Send>(
+    ctx: &Ctx,
+    most: i64,
+    until: Timestamp,
+    place: impl Fn(&Due) -> Option<P> + Send,
+) -> Result<Taken<P>> {
     let now = ctx.now();
-    let parcels = {
-        let mut snapshot = ctx.store.snapshot().await?;
-        outbox::due(&mut snapshot, now, most).await?
+    let mut taken = Taken {
+        messages: Vec::new(),
+        left: false,
     };
-    let mut taken = Vec::with_capacity(parcels.len());
-    for parcel in parcels {
-        let lease = ctx.new_id();
-        match ctx.store.lease_parcel(&parcel, &lease, now, until).await {
-            Ok(true) => taken.push(Due { parcel, lease }),
-            Ok(false) => {}
-            Err(error) if taken.is_empty() => return Err(error.into()),
-            Err(_) => break,
+    for looked_at in [most, LOOKED_AT.max(most)] {
+        let parcels = {
+            let mut snapshot = ctx.store.snapshot().await?;
+            outbox::due(&mut snapshot, now, looked_at).await?
+        };
+        let is_all = count(parcels.len()) < looked_at;
+        for parcel in parcels {
+            let mut due = Due {
+                parcel,
+                lease: String::new(),
+            };
+            let Some(place) = place(&due) else {
+                taken.left = true;
+                continue;
+            };
+            due.lease = ctx.new_id();
+            match ctx.store.lease_parcel(&due.parcel, &due.lease, now, until).await {
+                Ok(true) => taken.messages.push((due, place)),
+                Ok(false) => {}
+                Err(error) if taken.messages.is_empty() => return Err(error.into()),
+                Err(_) => return Ok(taken),
+            }
+            if count(taken.messages.len()) >= most {
+                return Ok(taken);
+            }
+        }
+        if is_all || !taken.messages.is_empty() {
+            break;
         }
     }
     Ok(taken)
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// Opens a message; nothing when it was sealed with another master key or for another row.
@@ -94,10 +142,15 @@ pub async fn postpone(ctx: &Ctx, due: &Due, next: Timestamp) -> Result<bool> {
     Ok(ctx.store.postpone_parcel(&due.parcel, &due.lease, next).await?)
 }
 
-/// When the next message is due, if any waits.
-pub async fn next_due(ctx: &Ctx) -> Result<Option<Timestamp>> {
+/// It was not tried after all: again at `next`, as if it had not been taken.
+pub async fn give_back(ctx: &Ctx, due: &Due, next: Timestamp) -> Result<bool> {
+    Ok(ctx.store.return_parcel(&due.parcel, &due.lease, next).await?)
+}
+
+/// When the next message is due of those that were not at `looked`, if any waits.
+pub async fn next_due(ctx: &Ctx, looked: Option<Timestamp>) -> Result<Option<Timestamp>> {
     let mut snapshot = ctx.store.snapshot().await?;
-    Ok(outbox::next_due(&mut snapshot).await?)
+    Ok(outbox::next_due(&mut snapshot, looked).await?)
 }
 
 /// How many messages wait.

@@ -17,7 +17,7 @@ use tokio::{sync::Notify, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    lane::{Lanes, Turn},
+    lane::{Lanes, Place},
     report::Outcome,
 };
 use crate::{Failure, Sender, Senders, render::render, sender::channel_name};
@@ -32,6 +32,10 @@ const MARGIN: Span = Span::seconds(10);
 const NAP: Duration = Duration::from_secs(30);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after looking in vain for messages that there is a place for, at least.
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+/// The same, as a multiple of how long the look took: most of the time nobody looks, however many wait.
+const CROWDED_REST: u32 = 9;
 /// How often the store is asked in any case to remove a message.
 const CHANCES: u32 = 3;
 
@@ -42,6 +46,29 @@ struct Worker {
     /// Rung when a message was given back: it may be due before the nap ends.
     given_back: Notify,
     stop: CancellationToken,
+}
+
+/// What a round came to.
+enum Round {
+    /// There may be more to take.
+    More,
+    /// Nothing more is due, or nothing more can be held.
+    Done,
+    /// All that is due waits for places in its lane.
+    Crowded(Crowd),
+}
+
+/// A look for messages that there is a place for, when there was none.
+#[derive(Clone, Copy)]
+struct Crowd {
+    at: Timestamp,
+    took: Duration,
+}
+
+/// A message that is opened, and its place if it needs one.
+struct Opened {
+    message: Option<Message>,
+    place: Option<Place>,
 }
 
 /// Delivers until `stop` is cancelled; then finishes what is being sent and gives back what only waits. Several
@@ -57,8 +84,9 @@ pub async fn run(ctx: Arc<Ctx>, senders: Senders, stop: CancellationToken) {
     let mut sends = JoinSet::new();
     while !worker.stop.is_cancelled() {
         match worker.round(&mut sends).await {
-            Ok(true) => {}
-            Ok(false) => worker.nap(&mut sends).await,
+            Ok(Round::More) => {}
+            Ok(Round::Done) => worker.nap(&mut sends, None).await,
+            Ok(Round::Crowded(crowd)) => worker.nap(&mut sends, Some(crowd)).await,
             Err(error) => {
                 tracing::error!(%error, "the outbox cannot be read");
                 let _ = timeout(STORE_PAUSE, worker.stop.cancelled()).await;
@@ -69,56 +97,82 @@ pub async fn run(ctx: Arc<Ctx>, senders: Senders, stop: CancellationToken) {
 }
 
 impl Worker {
-    /// Takes one batch and begins to send it. False when nothing was there, or nothing more can be held.
-    async fn round(self: &Arc<Self>, sends: &mut JoinSet<()>) -> app::Result<bool> {
+    /// Takes one batch of what there is a place for, and begins to send it.
+    async fn round(self: &Arc<Self>, sends: &mut JoinSet<()>) -> app::Result<Round> {
         while sends.try_join_next().is_some() {}
         if sends.len() >= lane::MOST_HELD {
-            return Ok(false);
+            return Ok(Round::Done);
         }
-        let until = self.ctx.now() + LEASE;
-        let taken = delivery::take(&self.ctx, BATCH, until).await?;
-        let some = !taken.is_empty();
-        for due in taken {
+        let (at, began) = (self.ctx.now(), tokio::time::Instant::now());
+        let until = at + LEASE;
+        let taken = delivery::take_where(&self.ctx, BATCH, until, |due| self.opened(due)).await?;
+        let took = began.elapsed();
+        let round = match (taken.messages.is_empty(), taken.left) {
+            (false, _) => Round::More,
+            (true, true) => Round::Crowded(Crowd { at, took }),
+            (true, false) => Round::Done,
+        };
+        for (due, opened) in taken.messages {
             let worker = self.clone();
-            sends.spawn(async move { worker.deliver(due, until).await });
+            sends.spawn(async move { worker.deliver(due, opened, until).await });
         }
-        Ok(some)
+        Ok(round)
     }
 
-    /// Waits until there may be something to do.
-    async fn nap(&self, sends: &mut JoinSet<()>) {
+    /// A message with its place; nothing if its lane is full. What is not sent anyway needs none.
+    fn opened(&self, due: &Due) -> Option<Opened> {
+        let message = delivery::open(&self.ctx, due);
+        let place = match &message {
+            Some(message) if self.is_sent(due, message) => {
+                Some(self.lanes.of(message.destination.channel()).place()?)
+            }
+            _ => None,
+        };
+        Some(Opened { message, place })
+    }
+
+    fn is_sent(&self, due: &Due, message: &Message) -> bool {
+        !self.is_dead(due, message) && self.senders.of(message.destination.channel()).is_some()
+    }
+
+    /// Waits until there may be something to do; in a crowd, until a place is free or something else comes.
+    async fn nap(&self, sends: &mut JoinSet<()>, crowd: Option<Crowd>) {
         let full = sends.len() >= lane::MOST_HELD;
-        let wait = if full { NAP } else { self.until_next().await };
+        if let Some(Crowd { took, .. }) = crowd {
+            let pause = (took * CROWDED_REST).max(CROWDED_PAUSE);
+            let _ = timeout(pause, self.stop.cancelled()).await;
+        }
+        let wait = if full { NAP } else { self.until_next(crowd).await };
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.ctx.store.parcels().notified(), if !full => {}
             () = self.given_back.notified(), if !full => {}
-            Some(_) = sends.join_next(), if full => {}
+            Some(_) = sends.join_next(), if full || crowd.is_some() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
 
-    async fn until_next(&self) -> Duration {
+    async fn until_next(&self, crowd: Option<Crowd>) -> Duration {
         if let Ok(waiting) = delivery::waiting(&self.ctx).await {
             report::waiting(waiting);
         }
-        match delivery::next_due(&self.ctx).await {
+        match delivery::next_due(&self.ctx, crowd.map(|crowd| crowd.at)).await {
             Ok(Some(next)) => span(next - self.ctx.now()).min(NAP),
             Ok(None) => NAP,
             Err(_) => STORE_PAUSE,
         }
     }
 
-    /// Sees one message through, and makes sure that it is noted what became of it.
-    async fn deliver(&self, due: Due, until: Timestamp) {
-        let Some(message) = delivery::open(&self.ctx, &due) else {
+    /// Sees one message through, and makes sure that it is noted what became of it. Its place is free again then.
+    async fn deliver(&self, due: Due, Opened { message, place }: Opened, until: Timestamp) {
+        let Some(message) = message else {
             let label = report::Label::unknown();
             return self
                 .end(&due, label, Outcome::Failed("it cannot be opened"))
                 .await;
         };
         let channel = message.destination.channel();
-        let (lane, sender) = (self.lanes.of(channel), self.senders.of(channel));
+        let sender = self.senders.of(channel);
         let label = report::Label {
             channel: channel_name(channel),
             provider: sender.map_or("none", Sender::name),
@@ -129,11 +183,11 @@ impl Worker {
         let Some(sender) = sender else {
             return self.fail(&due, label, Failure::later("no provider")).await;
         };
-        match lane.turn(&self.stop).await {
-            Turn::Mine(_place) => self.attempt(&due, &message, sender, (label, until)).await,
-            Turn::Full => self.put_back(&due, backoff::later(&*self.ctx.entropy)).await,
-            Turn::Stopped => self.put_back(&due, Span::default()).await,
+        match self.lanes.of(channel).turn(&self.stop).await {
+            Some(_sending) => self.attempt(&due, &message, sender, (label, until)).await,
+            None => self.give_back(&due).await,
         }
+        drop(place);
     }
 
     /// One try, now that it is this message's turn; it may have died or lost its lease while it waited.
@@ -150,7 +204,7 @@ impl Worker {
         }
         let rest = span(until - MARGIN - now);
         if rest < sender.timeout() {
-            return self.put_back(due, Span::default()).await;
+            return self.give_back(due).await;
         }
         match delivery::is_wanted(&self.ctx, due, message).await {
             Ok(true) => {}
@@ -208,7 +262,16 @@ impl Worker {
 
     async fn put_back(&self, due: &Due, pause: Span) {
         let next = (self.ctx.now() + pause).min(due.expires());
-        if let Err(error) = delivery::postpone(&self.ctx, due, next).await {
+        self.is_back(due, delivery::postpone(&self.ctx, due, next).await);
+    }
+
+    /// It was not tried: free at once for whoever has a place for it.
+    async fn give_back(&self, due: &Due) {
+        self.is_back(due, delivery::give_back(&self.ctx, due, self.ctx.now()).await);
+    }
+
+    fn is_back(&self, due: &Due, done: app::Result<bool>) {
+        if let Err(error) = done {
             // The lease runs out by itself.
             tracing::warn!(message = due.id(), %error, "a message could not be given back");
         }

@@ -79,11 +79,12 @@ pub async fn due(snapshot: &mut Snapshot, now: Timestamp, most: i64) -> Result<V
         .await
 }
 
-/// When the next message is due, if any waits.
-pub async fn next_due(snapshot: &mut Snapshot) -> Result<Option<Timestamp>> {
-    let sql = "SELECT min(next_at) FROM outbox";
+/// When the next message is due of those that are not at `after`, if any waits.
+pub async fn next_due(snapshot: &mut Snapshot, after: Option<Timestamp>) -> Result<Option<Timestamp>> {
+    let sql = "SELECT min(next_at) FROM outbox WHERE next_at > $1";
+    let after = after.map_or(i64::MIN, |after| after.0);
     Ok(snapshot
-        .first(sql, &[], |row| row.opt_int(0))
+        .first(sql, &[after.into()], |row| row.opt_int(0))
         .await?
         .flatten()
         .map(Timestamp))
@@ -131,6 +132,16 @@ impl Store {
             [next.into(), parcel.id.as_str().into(), lease.into()],
         );
         self.write("outbox.postpone", &parcel.instance, vec![later], Vec::new())
+            .await
+    }
+
+    /// As [`Self::postpone_parcel`], of a message that was not tried: the try does not count.
+    pub async fn return_parcel(&self, parcel: &Parcel, lease: &str, next: Timestamp) -> Result<bool> {
+        let untried = Statement::new(
+            "UPDATE outbox SET lease = '', next_at = $1, attempts = attempts - 1 WHERE id = $2 AND lease = $3",
+            [next.into(), parcel.id.as_str().into(), lease.into()],
+        );
+        self.write("outbox.return", &parcel.instance, vec![untried], Vec::new())
             .await
     }
 }

@@ -8,8 +8,6 @@ use domain::base::Span;
 
 const FIRST: Span = Span::seconds(2);
 const LONGEST: Span = Span::minutes(1);
-/// For a message whose lane is full.
-const FULL: Span = Span::seconds(3);
 
 /// The pause after a failed try that had `earlier` tries before it; at least what the provider asked for.
 pub(super) fn pause(entropy: &dyn Entropy, earlier: i64, asked: Option<Duration>) -> Span {
@@ -17,11 +15,6 @@ pub(super) fn pause(entropy: &dyn Entropy, earlier: i64, asked: Option<Duration>
     let pause = jittered(entropy, doubled.min(LONGEST.0));
     let asked = asked.map_or(0, |a| i64::try_from(a.as_micros()).unwrap_or(i64::MAX));
     Span(pause.max(asked))
-}
-
-/// The pause for a message that found no room.
-pub(super) fn later(entropy: &dyn Entropy) -> Span {
-    Span(jittered(entropy, FULL.0))
 }
 
 /// Between a half and the whole.
@@ -57,7 +50,6 @@ mod tests {
     fn chance_takes_at_most_half_of_it_off() {
         assert_eq!(pause(&Fixed(0), 0, None), Span::seconds(1));
         assert!(pause(&Fixed(100), 0, None) > Span::seconds(1));
-        assert!(later(&Fixed(0)) > Span::seconds(1));
     }
 
     #[test]

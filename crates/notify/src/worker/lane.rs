@@ -1,15 +1,17 @@
-//! A lane for each channel: so many sends at once, so many waiting, and the rest goes back into the outbox. A full
-//! lane never stops the other one.
+//! A lane for each channel: so many sends at once, so many waiting, and the rest stays in the outbox. A full lane never stops the
+//! other one.
+
+use std::sync::Arc;
 
 use domain::user::Channel;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// Sends at once in a lane.
 const AT_ONCE: usize = 8;
 /// Messages that are sent or wait in a lane.
 const HELD: usize = 64;
-/// Messages that the worker holds at most; both lanes full, and one batch that is being given back.
+/// Messages that the worker holds at most; both lanes full, and one batch of what needs no place.
 pub(super) const MOST_HELD: usize = 2 * HELD + 32;
 
 /// One lane for each channel.
@@ -30,48 +32,34 @@ impl Lanes {
 
 /// The way to one provider.
 pub(super) struct Lane {
-    held: Semaphore,
+    held: Arc<Semaphore>,
     sending: Semaphore,
 }
 
 impl Default for Lane {
     fn default() -> Self {
         Self {
-            held: Semaphore::new(HELD),
+            held: Arc::new(Semaphore::new(HELD)),
             sending: Semaphore::new(AT_ONCE),
         }
     }
 }
 
-/// What waiting for a turn came to.
-pub(super) enum Turn<'a> {
-    /// Now; the place is free again when it is dropped.
-    Mine(Place<'a>),
-    /// Too many wait already.
-    Full,
-    /// The worker stops.
-    Stopped,
-}
-
-/// A place in a lane.
-pub(super) struct Place<'a> {
-    _held: SemaphorePermit<'a>,
-    _sending: SemaphorePermit<'a>,
-}
+/// A place in a lane; free again when it is dropped.
+pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
 
 impl Lane {
-    /// Waits for a turn.
-    pub(super) async fn turn(&self, stop: &CancellationToken) -> Turn<'_> {
-        let Ok(held) = self.held.try_acquire() else {
-            return Turn::Full;
-        };
+    /// A place, unless the lane is full.
+    pub(super) fn place(&self) -> Option<Place> {
+        Arc::clone(&self.held).try_acquire_owned().ok().map(Place)
+    }
+
+    /// Waits for the turn of somebody who has a place; nothing if the worker stops before.
+    pub(super) async fn turn(&self, stop: &CancellationToken) -> Option<SemaphorePermit<'_>> {
         tokio::select! {
             biased;
-            () = stop.cancelled() => Turn::Stopped,
-            sending = self.sending.acquire() => match sending {
-                Ok(sending) => Turn::Mine(Place { _held: held, _sending: sending }),
-                Err(_) => Turn::Stopped,
-            },
+            () = stop.cancelled() => None,
+            sending = self.sending.acquire() => sending.ok(),
         }
     }
 }

@@ -137,6 +137,46 @@ async fn a_channel_that_hangs_holds_up_no_other() {
     drop(worker);
 }
 
+/// Every lease counts as a try until the message is given back.
+#[tokio::test]
+async fn what_waits_behind_a_full_lane_is_left_alone() {
+    let (world, hook) = (World::new().await, Hook::start().await);
+    hook.always(hook::Mood::Hang);
+    let settings = WebhookSettings {
+        timeout: Duration::from_secs(30),
+        ..webhook::settings(&hook)
+    };
+    world.ask_many(200).await;
+    let worker = world.worker(webhook::senders(&settings));
+    until(async || hook.calls().len() == 8).await;
+    let leases = async || {
+        let mut snapshot = world.test.ctx.store.snapshot().await.unwrap();
+        let sql = "SELECT CAST(sum(attempts) AS BIGINT) FROM outbox";
+        snapshot.first(sql, &[], |row| row.int(0)).await.unwrap().unwrap()
+    };
+    for _ in 0..10 {
+        world.advance(Span::seconds(3));
+        a_moment().await;
+    }
+    assert_eq!(leases().await, 64, "those that have a place, once each");
+    assert_eq!(world.waiting().await, 200);
+    drop(worker);
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_full_lane_is_sent_once_there_are_places() {
+    let (world, hook) = (World::new().await, Hook::start().await);
+    hook.always(hook::Mood::Held);
+    world.ask_many(200).await;
+    let worker = world.worker(webhook::senders(&webhook::settings(&hook)));
+    until(async || hook.calls().len() == 8).await;
+    a_moment().await;
+    hook.let_go();
+    world.emptied().await;
+    assert_eq!(hook.calls().len(), 200);
+    worker.stop().await;
+}
+
 #[tokio::test]
 async fn a_provider_that_hangs_is_given_up_in_time_and_tried_again() {
     let (world, sink) = (World::new().await, Sink::start().await);

@@ -51,7 +51,9 @@ async fn messages_come_out_as_they_were_put_in_oldest_first() {
     assert_eq!((first.id.as_str(), &first.sealed[..], first.created), ("1", &b"1"[..], NOW));
     assert_eq!((first.expires, first.attempts), (NOW + Span::minutes(10), 0));
     let mut snapshot = store.snapshot().await.unwrap();
-    assert_eq!(outbox::next_due(&mut snapshot).await.unwrap(), Some(NOW));
+    assert_eq!(outbox::next_due(&mut snapshot, None).await.unwrap(), Some(NOW));
+    let behind = outbox::next_due(&mut snapshot, Some(NOW)).await.unwrap();
+    assert_eq!(behind, Some(NOW + Span::seconds(1)));
     assert_eq!(outbox::waiting(&mut snapshot).await.unwrap(), 2);
 }
 
@@ -104,6 +106,19 @@ async fn a_message_that_is_given_back_comes_again_at_its_time() {
     assert_eq!(due_ids(store, next - Span(1)).await, Vec::<String>::new());
     let again = due(store, next).await;
     assert_eq!((again[0].id.as_str(), again[0].attempts), ("1", 1));
+}
+
+#[tokio::test]
+async fn a_message_that_was_taken_and_not_tried_counts_no_try() {
+    let database = backend().await;
+    let store = &database.store;
+    let message = parcel("1", 1, NOW);
+    put(store, &message).await;
+    assert!(store.lease_parcel(&message, "mine", NOW, NOW + Span::minutes(1)).await.unwrap());
+    assert!(!store.return_parcel(&message, "another's", NOW).await.unwrap());
+    assert!(store.return_parcel(&message, "mine", NOW).await.unwrap());
+    assert!(!store.return_parcel(&message, "mine", NOW).await.unwrap(), "once");
+    assert_eq!(due(store, NOW).await[0].attempts, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
