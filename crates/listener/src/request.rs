@@ -15,7 +15,6 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HOST, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -174,9 +173,11 @@ fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     let Some(host) = hosts.next() else {
         return version != Version::HTTP_11;
     };
-    let sound =
-        host.is_empty() || !host.as_bytes().contains(&b'@') && Authority::try_from(host.as_bytes()).is_ok();
-    sound && hosts.next().is_none()
+    let is_sound = host
+        .as_bytes()
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() && !b"@,/?#\\".contains(byte));
+    is_sound && hosts.next().is_none()
 }
 
 /// The answer where that is not plain.
