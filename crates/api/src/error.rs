@@ -33,7 +33,7 @@ use proto::{
 };
 
 use crate::{call::Call, feature::switch::About};
-pub use id::{OVERLOADED, USER_EXISTS};
+pub use id::{CONTENTION, OVERLOADED, PASSING, PASSWORDS_BUSY, STORE_FULL, USER_EXISTS};
 use text::{Args, Text};
 
 macro_rules! ops {
@@ -258,7 +258,7 @@ fn judge(op: Op, error: &Error, now: Timestamp) -> Answer {
             Answer::new(Code::ResourceExhausted, "MERLON-b7Qx2LmV", Text::SendLimit).until(*until, now)
         }
         Error::PasswordsBusy(until) => {
-            Answer::new(Code::ResourceExhausted, "MERLON-F2xN6bLc", Text::PasswordsBusy).until(*until, now)
+            Answer::new(Code::ResourceExhausted, PASSWORDS_BUSY, Text::PasswordsBusy).until(*until, now)
         }
         Error::Hashing => Answer::new(Code::Internal, "MERLON-u6Rb9HpS", Text::Internal),
         Error::Store(failure) => unavailable(failure),
@@ -661,14 +661,14 @@ pub(crate) fn unavailable(failure: &StoreError) -> Answer {
             answer.retry_after = Some(Duration::from_secs(1));
             answer
         }
-        StoreError::Contention => Answer::new(Code::Aborted, "MERLON-v5Qn8GtM", Text::Contention),
+        StoreError::Contention => Answer::new(Code::Aborted, CONTENTION, Text::Contention),
         StoreError::Unavailable => {
             let mut answer = Answer::new(Code::Unavailable, "MERLON-h8Wd3RzN", Text::DatabaseUnavailable);
             answer.retry_after = Some(Duration::from_secs(2));
             answer
         }
         StoreError::DiskFull => {
-            let mut answer = Answer::new(Code::Unavailable, "MERLON-q9Tf2LbK", Text::StoreFull);
+            let mut answer = Answer::new(Code::Unavailable, STORE_FULL, Text::StoreFull);
             answer.retry_after = Some(Duration::from_secs(5));
             answer
         }

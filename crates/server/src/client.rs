@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -56,6 +56,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The server's clock, as in the `Date` header.
     pub date: Option<String>,
+    /// How long to wait before the next request, where the server says so.
+    pub retry_after: Option<Duration>,
     /// The body; null if it is no JSON.
     pub body: Value,
 }
@@ -177,11 +179,9 @@ impl Line {
         anyhow::ensure!(!self.driver.is_finished(), "the server closed the connection");
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
-        let date = response
-            .headers()
-            .get(DATE)
-            .and_then(|date| date.to_str().ok())
-            .map(ToOwned::to_owned);
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let date = header(DATE).map(ToOwned::to_owned);
+        let retry_after = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let body = body
@@ -190,6 +190,7 @@ impl Line {
         Ok(Answer {
             status,
             date,
+            retry_after: retry_after.map(Duration::from_secs),
             body: serde_json::from_slice(&body).unwrap_or_default(),
         })
     }

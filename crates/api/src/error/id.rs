@@ -7,6 +7,19 @@ use super::Op;
 /// The server has too much to do at the moment; the same request is worth sending again.
 pub const OVERLOADED: &str = "MERLON-p7Fc2LyB";
 
+/// More passwords are being checked than the server takes at once.
+pub const PASSWORDS_BUSY: &str = "MERLON-F2xN6bLc";
+
+/// Others changed the same thing at the same time, again and again.
+pub const CONTENTION: &str = "MERLON-v5Qn8GtM";
+
+/// The disk is full.
+pub const STORE_FULL: &str = "MERLON-q9Tf2LbK";
+
+/// What is said of the server at the moment and not of the request: nothing was changed, and the same request is worth
+/// sending again.
+pub const PASSING: [&str; 4] = [OVERLOADED, PASSWORDS_BUSY, CONTENTION, STORE_FULL];
+
 /// A user is to be created under an id that another one has.
 pub const USER_EXISTS: &str = "COMMAND-Nn8CRVlkeZ";
 

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use api::error::{OVERLOADED, USER_EXISTS};
+use api::error::{PASSING, USER_EXISTS};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use indicatif::{HumanCount, ProgressBar};
+use parking_lot::Mutex;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{progress::bar, settings};
@@ -30,10 +31,14 @@ const WAITING: usize = 16;
 const LONGEST: u64 = 1024 * 1024;
 /// Refusals that are told one by one.
 const TOLD: u64 = 20;
-/// A server that has too much to do is asked again so often.
-const TRIES: u32 = 100;
-/// The pause before that.
+/// Lines that are sent again at the same time: enough to keep a server busy that had too much to do.
+const AGAIN: usize = 32;
+/// The pause before that, where the server names none.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause that is taken from the server.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A server that takes no line for so long is not asked again.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A line of the file.
 struct Line {
@@ -46,10 +51,10 @@ enum Fate {
     Created,
     Existed,
     Refused(Bytes, String),
-    /// The server gave no answer; nobody knows whether the user was created.
+    /// Nobody knows whether the user was created.
     Unknown(String),
-    /// The server gave no answer to a line before.
-    Untried,
+    /// Everything stopped before the server took the line; it may say why.
+    Untried(Option<String>),
 }
 
 /// Imports, shows how far it is, and says what became of it.
@@ -65,10 +70,7 @@ pub(super) async fn run(args: Import) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let interrupted = tokio::spawn(stop_at_interrupt(stop.clone()));
 
-    let order = Arc::new(Order {
-        path: path(&org),
-        skip_existing: args.skip_existing,
-    });
+    let order = Arc::new(Order::new(path(&org), args.skip_existing));
     let (done, fates) = mpsc::channel(usize::from(args.connections) * WAITING);
     let mut turns = Vec::new();
     for _ in 0..args.connections {
@@ -171,10 +173,51 @@ fn read(
     Ok(None)
 }
 
-/// What is asked of the server for every line.
+/// What is asked of the server for every line, and what its connections share.
 struct Order {
     path: String,
     skip_existing: bool,
+    /// For lines that are sent again.
+    again: Semaphore,
+    /// When the server last took or refused a line for good.
+    progress: Mutex<Instant>,
+}
+
+impl Order {
+    fn new(path: String, skip_existing: bool) -> Self {
+        Self {
+            path,
+            skip_existing,
+            again: Semaphore::new(AGAIN),
+            progress: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// What an answer says of its line; nothing while it speaks only of the server at the moment.
+    fn judge(&self, answer: &Answer, text: &Bytes) -> Option<Fate> {
+        let id = answer.body["details"][0]["id"].as_str().unwrap_or_default();
+        if PASSING.contains(&id) {
+            return None;
+        }
+        *self.progress.lock() = Instant::now();
+        Some(match answer.status {
+            status if status.is_success() => Fate::Created,
+            StatusCode::CONFLICT if id == USER_EXISTS && self.skip_existing => Fate::Existed,
+            StatusCode::SERVICE_UNAVAILABLE => Fate::Unknown(reason(answer)),
+            _ => Fate::Refused(text.clone(), reason(answer)),
+        })
+    }
+
+    /// Whether a line is worth asking for again that was first sent at that time.
+    fn has_patience(&self, began: Instant) -> bool {
+        self.progress.lock().max(began).elapsed() < PATIENCE
+    }
+
+    /// Waits as long as the server asks for, and then for a turn: if all came again together, most would be refused again.
+    async fn turn(&self, answer: &Answer) -> Option<SemaphorePermit<'_>> {
+        sleep(answer.retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE)).await;
+        self.again.acquire().await.ok()
+    }
 }
 
 /// One connection.
@@ -189,39 +232,41 @@ impl Worker {
     async fn run(self, mut lines: mpsc::Receiver<Line>, done: mpsc::Sender<(u64, Fate)>) {
         let mut connection = None;
         while let Some(line) = lines.recv().await {
-            let number = line.number;
             let fate = if self.stop.is_cancelled() && connection.is_none() {
-                Fate::Untried
+                Fate::Untried(None)
             } else {
                 self.create(&mut connection, line.text).await
             };
-            if matches!(fate, Fate::Unknown(_)) {
+            if matches!(fate, Fate::Unknown(_) | Fate::Untried(Some(_))) {
                 self.stop.cancel();
                 connection = None;
             }
-            if done.send((number, fate)).await.is_err() {
+            if done.send((line.number, fate)).await.is_err() {
                 return;
             }
         }
     }
 
+    /// Asks until the answer is about the line. Nothing was changed by the answers before.
     async fn create(&self, connection: &mut Option<crate::client::Line>, text: Bytes) -> Fate {
-        for _ in 0..TRIES {
+        let (began, mut turn) = (Instant::now(), None);
+        loop {
             let answer = match self.send(connection, text.clone()).await {
                 Ok(answer) => answer,
                 Err(error) => return Fate::Unknown(format!("{error:#}")),
             };
-            let id = answer.body["details"][0]["id"].as_str().unwrap_or_default();
-            match answer.status {
-                status if status.is_success() => return Fate::Created,
-                StatusCode::CONFLICT if id == USER_EXISTS && self.order.skip_existing => {
-                    return Fate::Existed;
-                }
-                StatusCode::TOO_MANY_REQUESTS if id == OVERLOADED => tokio::time::sleep(PAUSE).await,
-                _ => return Fate::Refused(text, reason(&answer)),
+            drop(turn);
+            if let Some(fate) = self.order.judge(&answer, &text) {
+                return fate;
             }
+            if !self.order.has_patience(began) {
+                return Fate::Untried(Some(reason(&answer)));
+            }
+            turn = tokio::select! {
+                () = self.stop.cancelled() => return Fate::Untried(None),
+                turn = self.order.turn(&answer) => turn,
+            };
         }
-        Fate::Refused(text, "the server had too much to do".to_owned())
     }
 
     async fn send(
@@ -254,8 +299,9 @@ struct Tally {
     /// Lines without an answer, and why the first of them had none.
     unknown: BTreeSet<u64>,
     fault: Option<String>,
-    /// The first line that was read and not tried.
+    /// The first line that was read and not tried, and why nothing was tried any more.
     untried: Option<u64>,
+    halt: Option<String>,
 }
 
 impl Tally {
@@ -269,22 +315,14 @@ impl Tally {
             unknown: BTreeSet::new(),
             fault: None,
             untried: None,
+            halt: None,
         }
     }
 
     fn take(mut self, mut fates: mpsc::Receiver<(u64, Fate)>) -> anyhow::Result<Self> {
         let mut shown = Instant::now();
         while let Some((number, fate)) = fates.blocking_recv() {
-            match fate {
-                Fate::Created => self.created += 1,
-                Fate::Existed => self.existed += 1,
-                Fate::Refused(text, reason) => self.refuse(number, &text, &reason)?,
-                Fate::Unknown(reason) => {
-                    self.unknown.insert(number);
-                    self.fault.get_or_insert(reason);
-                }
-                Fate::Untried => self.untried = Some(self.untried.map_or(number, |first| first.min(number))),
-            }
+            self.count(number, fate)?;
             if shown.elapsed() > Duration::from_millis(100) {
                 shown = Instant::now();
                 self.bar
@@ -296,6 +334,23 @@ impl Tally {
         }
         self.bar.finish_and_clear();
         Ok(self)
+    }
+
+    fn count(&mut self, number: u64, fate: Fate) -> anyhow::Result<()> {
+        match fate {
+            Fate::Created => self.created += 1,
+            Fate::Existed => self.existed += 1,
+            Fate::Refused(text, reason) => self.refuse(number, &text, &reason)?,
+            Fate::Unknown(reason) => {
+                self.unknown.insert(number);
+                self.fault.get_or_insert(reason);
+            }
+            Fate::Untried(reason) => {
+                self.untried = Some(self.untried.map_or(number, |first| first.min(number)));
+                self.halt = self.halt.take().or(reason);
+            }
+        }
+        Ok(())
     }
 
     fn refuse(&mut self, number: u64, text: &[u8], reason: &str) -> anyhow::Result<()> {
@@ -331,6 +386,9 @@ impl Tally {
                 lines.join(", ")
             ));
         }
+        if let Some(halt) = self.halted() {
+            output::complain(&halt);
+        }
         match next?.into_iter().chain(self.untried).min() {
             Some(next) if self.untried.is_some() => {
                 output::complain(&format!(
@@ -346,4 +404,13 @@ impl Tally {
             None => Ok(ExitCode::SUCCESS),
         }
     }
+
+    fn halted(&self) -> Option<String> {
+        let halt = self.halt.as_deref()?;
+        let minutes = PATIENCE.as_secs() / 60;
+        Some(format!("the server took no line for {minutes} minutes ({halt})"))
+    }
 }
+
+#[cfg(test)]
+mod tests;

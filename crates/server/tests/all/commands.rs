@@ -462,6 +462,25 @@ fn users_are_imported_refused_lines_are_kept_and_told() {
 }
 
 #[test]
+fn passwords_are_imported_as_fast_as_they_are_hashed() {
+    let home = Home::new();
+    let dir = home.path();
+    let _server = home.start();
+    let line = |n: u64| {
+        format!(
+            r#"{{"userId": "imported-{n}", "authenticators": {{"password": {{"password": "ninety red balloons {n}"}}}}}}"#
+        )
+    };
+    let lines: Vec<String> = (1..=250).map(line).collect();
+    let done = import(dir, &lines, &[]);
+    let said = text(&done);
+    assert!(
+        done.status.success() && said.contains("250 users created") && said.contains("0 lines refused"),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_import_whose_server_ends_says_where_to_go_on() {
     let home = Home::new();
     let dir = home.path();

@@ -112,6 +112,7 @@ mod tests {
         let answer = |date: &str| Answer {
             status: StatusCode::OK,
             date: Some(date.to_owned()),
+            retry_after: None,
             body: serde_json::Value::Null,
         };
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);

@@ -1,0 +1,87 @@
+//! What is asked again.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use api::error::{CONTENTION, OVERLOADED, PASSWORDS_BUSY, STORE_FULL};
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::data_dir::RunInfo;
+
+/// What a server says to one request: status, id, seconds to wait.
+type Said = (u16, &'static str, u64);
+
+/// What becomes of a line whose requests are answered so, the last answer again and again, and how often it was sent.
+async fn fate(answers: Vec<Said>) -> (Fate, usize) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let route = post(async move || {
+        let (status, id, wait) = answers[count.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1)];
+        let body = json!({"message": "words", "details": [{"id": id}]});
+        let status = StatusCode::from_u16(status).unwrap();
+        (status, [("retry-after", wait.to_string())], axum::Json(body)).into_response()
+    });
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(socket, Router::new().route("/users", route)).await });
+    let run = RunInfo {
+        pid: 1,
+        address,
+        url: String::new(),
+        certificate_file: None,
+    };
+    let worker = Worker {
+        client: Arc::new(Client::anonymous(&run)),
+        order: Arc::new(Order::new("/users".to_owned(), true)),
+        stop: CancellationToken::new(),
+    };
+    let fate = worker.create(&mut None, Bytes::from_static(b"{}")).await;
+    (fate, asked.load(Ordering::Relaxed))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_of_the_server_is_asked_again() {
+    for passing in [
+        (429, OVERLOADED),
+        (429, PASSWORDS_BUSY),
+        (409, CONTENTION),
+        (503, STORE_FULL),
+    ] {
+        let (status, id) = passing;
+        let (fate, asked) = fate(vec![(status, id, 1), (status, id, 3600), (201, "", 0)]).await;
+        assert!(matches!(fate, Fate::Created), "{passing:?}");
+        assert_eq!(asked, 3, "{passing:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_line_is_not_asked_again() {
+    for (status, id) in [
+        (429, "MERLON-b7Qx2LmV"),
+        (429, "MERLON-k2Ws9JfB"),
+        (409, "V3-DKcYh"),
+        (400, "EMAIL-599BI"),
+    ] {
+        let (fate, asked) = fate(vec![(status, id, 1)]).await;
+        assert!(matches!(fate, Fate::Refused(..)) && asked == 1, "{id}");
+    }
+    let (existed, _) = fate(vec![(409, USER_EXISTS, 0)]).await;
+    assert!(matches!(existed, Fate::Existed));
+    let (unknown, _) = fate(vec![(503, "MERLON-h8Wd3RzN", 2)]).await;
+    assert!(matches!(unknown, Fate::Unknown(_)), "it may have been done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_nothing_is_left_in_the_end() {
+    let began = Instant::now();
+    let (fate, asked) = fate(vec![(429, PASSWORDS_BUSY, 3)]).await;
+    let Fate::Untried(Some(reason)) = fate else {
+        panic!("it was not refused for good");
+    };
+    assert!(reason.contains("429") && asked > 30, "{reason} {asked}");
+    assert!(began.elapsed() >= PATIENCE);
+}
