@@ -31,6 +31,8 @@ const WAITING: usize = 16;
 const LONGEST: u64 = 1024 * 1024;
 /// Refusals that are told one by one.
 const TOLD: u64 = 20;
+/// Lines without an answer that are told by their numbers.
+const NAMED: usize = 5;
 /// Lines that are sent again at the same time: enough to keep a server busy that had too much to do.
 const AGAIN: usize = 32;
 /// The pause before that, where the server names none.
@@ -370,6 +372,7 @@ impl Tally {
             .context("writing the refused lines")
     }
 
+    /// Says what became of it. `next` is the first line that was not handed out, unless all were.
     fn report(self, took: Duration, next: anyhow::Result<Option<u64>>) -> anyhow::Result<ExitCode> {
         let each_second = u128::from(self.created) * 1_000_000 / took.as_micros().max(1);
         output::line(&format!(
@@ -379,36 +382,54 @@ impl Tally {
             self.existed,
             self.refused,
         ));
-        if let Some(fault) = &self.fault {
-            let lines: Vec<String> = self.unknown.iter().map(u64::to_string).collect();
-            output::complain(&format!(
-                "no answer came for these lines, look whether their users are there: {} ({fault})",
-                lines.join(", ")
-            ));
+        for note in [self.unanswered(), self.halted()].into_iter().flatten() {
+            output::complain(&note);
         }
-        if let Some(halt) = self.halted() {
-            output::complain(&halt);
+        let advice = self.advice(next?);
+        if let Some(advice) = &advice {
+            output::complain(advice);
         }
-        match next?.into_iter().chain(self.untried).min() {
-            Some(next) if self.untried.is_some() => {
-                output::complain(&format!(
-                    "stopped early; go on with --from {next}; some lines after it are done, so give every user a userId and add --skip-existing"
-                ));
-                Ok(ExitCode::FAILURE)
-            }
-            Some(next) => {
-                output::complain(&format!("stopped early; go on with --from {next}"));
-                Ok(ExitCode::FAILURE)
-            }
-            None if self.refused > 0 || self.fault.is_some() => Ok(ExitCode::FAILURE),
-            None => Ok(ExitCode::SUCCESS),
+        Ok(if self.refused > 0 || advice.is_some() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+
+    /// How many lines had no answer, and which are the first of them.
+    fn unanswered(&self) -> Option<String> {
+        let fault = self.fault.as_deref()?;
+        let count = self.unknown.len();
+        let mut named: Vec<String> = self.unknown.iter().take(NAMED).map(u64::to_string).collect();
+        if count > NAMED {
+            named.push("...".to_owned());
         }
+        let named = named.join(", ");
+        Some(format!(
+            "no answer came for {count} of the lines ({named}), look whether their users are there ({fault})"
+        ))
     }
 
     fn halted(&self) -> Option<String> {
         let halt = self.halt.as_deref()?;
         let minutes = PATIENCE.as_secs() / 60;
         Some(format!("the server took no line for {minutes} minutes ({halt})"))
+    }
+
+    /// Where to go on, unless everything is done: with the first line of which nobody knows that it is.
+    fn advice(&self, next: Option<u64>) -> Option<String> {
+        let left = self
+            .untried
+            .into_iter()
+            .chain(self.unknown.first().copied())
+            .min();
+        let first = left.into_iter().chain(next).min()?;
+        let scattered = if left.is_some() {
+            "; some lines after it are done, so give every user a userId and add --skip-existing"
+        } else {
+            ""
+        };
+        Some(format!("stopped early; go on with --from {first}{scattered}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is asked again.
+//! What is asked again, and where to go on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -84,4 +84,39 @@ async fn a_server_that_takes_nothing_is_left_in_the_end() {
     };
     assert!(reason.contains("429") && asked > 30, "{reason} {asked}");
     assert!(began.elapsed() >= PATIENCE);
+}
+
+fn tally(fates: impl IntoIterator<Item = (u64, Fate)>) -> Tally {
+    let mut tally = Tally::new(ProgressBar::hidden(), None);
+    for (number, fate) in fates {
+        tally.count(number, fate).unwrap();
+    }
+    tally
+}
+
+#[test]
+fn one_goes_on_with_the_first_line_that_may_be_missing() {
+    let unknown = |number| (number, Fate::Unknown("gone".to_owned()));
+    let untried = |number| (number, Fate::Untried(None));
+    assert_eq!(tally([]).advice(None), None);
+    let plain = tally([]).advice(Some(9)).unwrap();
+    assert!(plain.ends_with("--from 9"), "{plain}");
+    for (fates, next) in [
+        (vec![unknown(7), unknown(5), untried(8)], Some(9)),
+        (vec![unknown(9), untried(5)], Some(9)),
+        (vec![unknown(5)], None),
+    ] {
+        let advice = tally(fates).advice(next).unwrap();
+        assert!(
+            advice.contains("--from 5;") && advice.contains("--skip-existing"),
+            "{advice}"
+        );
+    }
+}
+
+#[test]
+fn many_lines_without_an_answer_are_counted() {
+    let lost = tally((1..=500).map(|number| (number, Fate::Unknown("gone".to_owned()))));
+    let text = lost.unanswered().unwrap();
+    assert!(text.contains("500 of the lines (1, 2, 3, 4, 5, ...)"), "{text}");
 }
