@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,8 +17,9 @@ use http::{Method, StatusCode};
 use indicatif::{HumanCount, ProgressBar};
 use parking_lot::Mutex;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
-use tokio::time::{Instant, sleep};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{progress::bar, settings};
@@ -41,6 +43,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A server that takes no line for so long is not asked again.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Time for the reading to notice a stop. Whoever waits for input does not.
+const NOTICE: Duration = Duration::from_millis(200);
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 /// A line of the file.
 struct Line {
@@ -59,8 +65,24 @@ enum Fate {
     Untried(Option<String>),
 }
 
-/// Imports, shows how far it is, and says what became of it.
+/// Imports, shows how far it is, and says what became of it. The first interrupt lets it finish what was begun, the
+/// second one does not.
 pub(super) async fn run(args: Import) -> anyhow::Result<ExitCode> {
+    let stop = CancellationToken::new();
+    let interrupts = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        outcome = import(args, &stop) => outcome,
+        () = interrupted_twice(interrupts, &stop) => Ok(ExitCode::from(INTERRUPTED)),
+    }
+}
+
+async fn interrupted_twice(mut interrupts: Signal, stop: &CancellationToken) {
+    interrupts.recv().await;
+    stop.cancel();
+    interrupts.recv().await;
+}
+
+async fn import(args: Import, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
     let settings = settings(&args.place)?;
     let client = Arc::new(Client::of_running(&settings.data.dir)?);
     let org = match args.org {
@@ -69,9 +91,6 @@ pub(super) async fn run(args: Import) -> anyhow::Result<ExitCode> {
     };
     let (input, size) = open(&args.file)?;
     let rejected = args.rejected.as_deref().map(create_private).transpose()?;
-    let stop = CancellationToken::new();
-    let interrupted = tokio::spawn(stop_at_interrupt(stop.clone()));
-
     let order = Arc::new(Order::new(path(&org), args.skip_existing));
     let (done, fates) = mpsc::channel(usize::from(args.connections) * WAITING);
     let mut turns = Vec::new();
@@ -89,19 +108,22 @@ pub(super) async fn run(args: Import) -> anyhow::Result<ExitCode> {
 
     let bar = bar(size);
     let counted = bar.wrap_read(input);
-    let first = args.from;
-    let reading = tokio::task::spawn_blocking(move || read(counted, first, &turns, &stop));
+    let reader = Reader::new(turns, args.from, stop.clone());
+    let place = reader.next.clone();
+    let reading = begin_reading(reader, counted)?;
     let (began, tally) = (Instant::now(), Tally::new(bar, rejected));
     let tally = tokio::task::spawn_blocking(move || tally.take(fates)).await??;
-    let next = reading.await?;
-    interrupted.abort();
-    tally.report(began.elapsed(), next)
-}
-
-async fn stop_at_interrupt(stop: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.cancel();
-    }
+    let took = began.elapsed();
+    let reached = timeout(NOTICE, reading).await;
+    let next = place.load(Ordering::Relaxed);
+    Ok(match reached {
+        Ok(Ok(Ok(Reached::End))) => tally.report(took, None),
+        Ok(Ok(Err(error))) => {
+            output::complain(&format!("{error:#}"));
+            tally.report(took, Some(next))
+        }
+        _ => tally.report(took, Some(next)),
+    })
 }
 
 fn open(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
@@ -135,44 +157,76 @@ fn path(org: &str) -> String {
     format!("/resources/v3alpha/users?organization.orgId={org}")
 }
 
-/// Hands the lines out in turn until there are no more or nobody wants them. Answers the number of the line that would
-/// be next, or why the file could not be read to its end.
-fn read(
-    input: impl Read,
+/// How a reading ended that nothing broke off.
+enum Reached {
+    End,
+    Stop,
+}
+
+/// Reads the lines and hands them out in turn.
+struct Reader {
+    turns: Vec<mpsc::Sender<Line>>,
     first: u64,
-    turns: &[mpsc::Sender<Line>],
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<u64>> {
-    let mut input = BufReader::with_capacity(1 << 18, input);
-    let mut turns = turns.iter().cycle();
-    for number in 1.. {
-        if stop.is_cancelled() {
-            return Ok(Some(number));
-        }
-        let mut text = Vec::new();
-        let length = (&mut input)
-            .take(LONGEST)
-            .read_until(b'\n', &mut text)
-            .with_context(|| format!("cannot read line {number}"))?;
-        if length == 0 {
-            return Ok(None);
-        }
-        if u64::try_from(length)? == LONGEST && text.last() != Some(&b'\n') {
-            bail!("line {number} is longer than {LONGEST} bytes; every user has a line of its own");
-        }
-        if number < first || text.trim_ascii().is_empty() {
-            continue;
-        }
-        let line = Line {
-            number,
-            text: Bytes::from(text),
-        };
-        // A connection that broke takes no lines any more, and then all stop.
-        if turns.next().is_none_or(|turn| turn.blocking_send(line).is_err()) {
-            return Ok(Some(number));
+    /// The number of the first line that was not handed out.
+    next: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+impl Reader {
+    fn new(turns: Vec<mpsc::Sender<Line>>, first: u64, stop: CancellationToken) -> Self {
+        Self {
+            turns,
+            first,
+            next: Arc::new(AtomicU64::new(first)),
+            stop,
         }
     }
-    Ok(None)
+
+    /// Goes on until there are no more lines or nobody wants them.
+    fn run(self, input: impl Read) -> anyhow::Result<Reached> {
+        let mut input = BufReader::with_capacity(1 << 18, input);
+        let mut turns = self.turns.iter().cycle();
+        for number in 1.. {
+            if self.stop.is_cancelled() {
+                return Ok(Reached::Stop);
+            }
+            let mut text = Vec::new();
+            let length = (&mut input)
+                .take(LONGEST)
+                .read_until(b'\n', &mut text)
+                .with_context(|| format!("cannot read line {number}"))?;
+            if length == 0 {
+                break;
+            }
+            if u64::try_from(length)? == LONGEST && text.last() != Some(&b'\n') {
+                bail!("line {number} is longer than {LONGEST} bytes; every user has a line of its own");
+            }
+            if number < self.first || text.trim_ascii().is_empty() {
+                continue;
+            }
+            let line = Line {
+                number,
+                text: Bytes::from(text),
+            };
+            // A connection that broke takes no lines any more, and then all stop.
+            if turns.next().is_none_or(|turn| turn.blocking_send(line).is_err()) {
+                return Ok(Reached::Stop);
+            }
+            self.next.store(number + 1, Ordering::Relaxed);
+        }
+        Ok(Reached::End)
+    }
+}
+
+/// Reads on a thread that nothing waits for, as it may wait for input for ever.
+fn begin_reading(
+    reader: Reader,
+    input: impl Read + Send + 'static,
+) -> io::Result<oneshot::Receiver<anyhow::Result<Reached>>> {
+    let (ended, reading) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("import".to_owned());
+    thread.spawn(move || ended.send(reader.run(input)))?;
+    Ok(reading)
 }
 
 /// What is asked of the server for every line, and what its connections share.
@@ -233,7 +287,7 @@ impl Worker {
     /// Takes lines until there are no more, or a fault stops everything.
     async fn run(self, mut lines: mpsc::Receiver<Line>, done: mpsc::Sender<(u64, Fate)>) {
         let mut connection = None;
-        while let Some(line) = lines.recv().await {
+        while let Some(line) = self.next(&mut lines).await {
             let fate = if self.stop.is_cancelled() && connection.is_none() {
                 Fate::Untried(None)
             } else {
@@ -247,6 +301,15 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// The next line; after a stop, what was handed out before.
+    async fn next(&self, lines: &mut mpsc::Receiver<Line>) -> Option<Line> {
+        tokio::select! {
+            line = lines.recv() => return line,
+            () = self.stop.cancelled() => lines.close(),
+        }
+        lines.recv().await
     }
 
     /// Asks until the answer is about the line. Nothing was changed by the answers before.
@@ -373,7 +436,7 @@ impl Tally {
     }
 
     /// Says what became of it. `next` is the first line that was not handed out, unless all were.
-    fn report(self, took: Duration, next: anyhow::Result<Option<u64>>) -> anyhow::Result<ExitCode> {
+    fn report(self, took: Duration, next: Option<u64>) -> ExitCode {
         let each_second = u128::from(self.created) * 1_000_000 / took.as_micros().max(1);
         output::line(&format!(
             "{} users created in {:.1} s ({each_second}/s), {} were there already, {} lines refused",
@@ -382,18 +445,16 @@ impl Tally {
             self.existed,
             self.refused,
         ));
-        for note in [self.unanswered(), self.halted()].into_iter().flatten() {
+        let notes = [self.unanswered(), self.halted(), self.advice(next)];
+        let failed = self.refused > 0 || notes.iter().any(Option::is_some);
+        for note in notes.into_iter().flatten() {
             output::complain(&note);
         }
-        let advice = self.advice(next?);
-        if let Some(advice) = &advice {
-            output::complain(advice);
-        }
-        Ok(if self.refused > 0 || advice.is_some() {
+        if failed {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
-        })
+        }
     }
 
     /// How many lines had no answer, and which are the first of them.

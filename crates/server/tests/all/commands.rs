@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use testkit::{
     database::is_postgres_chosen,
@@ -141,8 +143,7 @@ pub(crate) fn text(output: &Output) -> String {
 
 /// Tells a server to stop and waits until it did.
 pub(crate) fn stop(server: &mut Started) {
-    let pid = rustix::process::Pid::from_child(&server.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    signal(&server.child, Signal::TERM);
     assert!(server.child.wait().unwrap().success());
 }
 
@@ -478,6 +479,97 @@ fn passwords_are_imported_as_fast_as_they_are_hashed() {
         done.status.success() && said.contains("250 users created") && said.contains("0 lines refused"),
         "{said}"
     );
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// Lets others do something for so many milliseconds.
+fn rest(time: u64) {
+    let seconds = Duration::from_millis(time).as_secs_f64().to_string();
+    assert!(Command::new("sleep").arg(seconds).status().unwrap().success());
+}
+
+/// What a child said, once it ended; it has a while for that.
+fn said_in_the_end(mut child: Child) -> Output {
+    let ended = (0..1_000).any(|_| {
+        rest(10);
+        child.try_wait().unwrap().is_some()
+    });
+    if !ended {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(ended, "it did not end: {}", text(&output));
+    output
+}
+
+#[test]
+fn an_interrupt_ends_an_import_whose_input_is_quiet() {
+    let home = Home::new();
+    let dir = home.path();
+    let _server = home.start();
+    let before = totals(dir);
+    let mut child = home
+        .merlon()
+        .args(["import", "--data", "data", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for n in 1..=5 {
+        writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
+    }
+    input.flush().unwrap();
+    let arrived = (0..20_000).any(|_| totals(dir) == before + 5);
+    assert!(arrived, "the lines are imported while more are awaited");
+    signal(&child, Signal::INT);
+    let output = said_in_the_end(child);
+    drop(input);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("5 users created") && said.contains("go on with --from 6"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_interrupt_ends_an_import_whose_server_hangs() {
+    let home = Home::new();
+    let dir = home.path();
+    let server = home.start();
+    let before = totals(dir);
+    let mut child = home
+        .merlon()
+        .args(["import", "--data", "data", "--connections", "1", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut write = |n: u64| {
+        writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
+        input.flush().unwrap();
+    };
+    write(1);
+    let arrived = (0..20_000).any(|_| totals(dir) == before + 1);
+    assert!(arrived, "the line is imported while more are awaited");
+    signal(&server.child, Signal::STOP);
+    write(2);
+    rest(300);
+    signal(&child, Signal::INT);
+    rest(700);
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "what was begun is waited for"
+    );
+    signal(&child, Signal::INT);
+    assert_eq!(said_in_the_end(child).status.code(), Some(130));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is asked again, and where to go on.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use api::error::{CONTENTION, OVERLOADED, PASSWORDS_BUSY, STORE_FULL};
 use axum::Router;
