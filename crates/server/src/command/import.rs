@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use api::error::{PASSING, USER_EXISTS};
+use api::rpc::MAX_BODY_BYTES;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use indicatif::{HumanCount, ProgressBar};
@@ -28,9 +29,7 @@ use crate::client::{Answer, CALL_TIME, Client};
 use crate::output;
 
 /// Lines that wait for each connection.
-const WAITING: usize = 16;
-/// A line longer than this is no user.
-const LONGEST: u64 = 1024 * 1024;
+const WAITING: usize = 4;
 /// Refusals that are told one by one.
 const TOLD: u64 = 20;
 /// Lines without an answer that are told by their numbers.
@@ -51,14 +50,16 @@ const INTERRUPTED: u8 = 130;
 /// A line of the file.
 struct Line {
     number: u64,
-    text: Bytes,
+    /// Missing where it is longer than any request.
+    text: Option<Bytes>,
 }
 
 /// What became of a line.
 enum Fate {
     Created,
     Existed,
-    Refused(Bytes, String),
+    /// With the line, where it was kept.
+    Refused(Option<Bytes>, String),
     /// Nobody knows whether the user was created.
     Unknown(String),
     /// Everything stopped before the server took the line; it may say why.
@@ -90,7 +91,7 @@ async fn import(args: Import, stop: &CancellationToken) -> anyhow::Result<ExitCo
         None => own_org(&client).await?,
     };
     let (input, size) = open(&args.file)?;
-    let rejected = args.rejected.as_deref().map(create_private).transpose()?;
+    let rejected = args.rejected.map(Rejected::create).transpose()?;
     let order = Arc::new(Order::new(path(&org), args.skip_existing));
     let (done, fates) = mpsc::channel(usize::from(args.connections) * WAITING);
     let mut turns = Vec::new();
@@ -135,15 +136,35 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     Ok((Box::new(open), size))
 }
 
-/// The file holds what is personal.
-fn create_private(file: &Path) -> anyhow::Result<BufWriter<File>> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file);
-    made.map(BufWriter::new)
-        .with_context(|| format!("cannot make {}; it must not be there yet", file.display()))
+/// Where refused lines are kept.
+struct Rejected {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Rejected {
+    /// The file holds what is personal.
+    fn create(path: PathBuf) -> anyhow::Result<Self> {
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        let file =
+            made.with_context(|| format!("cannot make {}; it must not be there yet", path.display()))?;
+        Ok(Self {
+            path,
+            file: BufWriter::new(file),
+        })
+    }
+
+    fn keep(&mut self, text: &[u8]) -> anyhow::Result<()> {
+        let written = self
+            .file
+            .write_all(text)
+            .and_then(|()| self.file.write_all(b"\n"));
+        written.context("writing the refused lines")
+    }
 }
 
 async fn own_org(client: &Client) -> anyhow::Result<String> {
@@ -161,6 +182,13 @@ fn path(org: &str) -> String {
 enum Reached {
     End,
     Stop,
+}
+
+/// A line as it was found.
+enum Found {
+    Text(Vec<u8>),
+    TooLong,
+    End,
 }
 
 /// Reads the lines and hands them out in turn.
@@ -190,25 +218,21 @@ impl Reader {
             if self.stop.is_cancelled() {
                 return Ok(Reached::Stop);
             }
-            let mut text = Vec::new();
-            let length = (&mut input)
-                .take(LONGEST)
-                .read_until(b'\n', &mut text)
-                .with_context(|| format!("cannot read line {number}"))?;
-            if length == 0 {
-                break;
-            }
-            if u64::try_from(length)? == LONGEST && text.last() != Some(&b'\n') {
-                bail!("line {number} is longer than {LONGEST} bytes; every user has a line of its own");
-            }
-            if number < self.first || text.trim_ascii().is_empty() {
+            let found = if number < self.first {
+                skip_line(&mut input)
+            } else {
+                read_line(&mut input)
+            };
+            let text = match found.with_context(|| format!("cannot read line {number}"))? {
+                Found::End => break,
+                Found::TooLong => None,
+                Found::Text(text) => Some(Bytes::from(text)),
+            };
+            if text.as_ref().is_some_and(Bytes::is_empty) {
                 continue;
             }
-            let line = Line {
-                number,
-                text: Bytes::from(text),
-            };
             // A connection that broke takes no lines any more, and then all stop.
+            let line = Line { number, text };
             if turns.next().is_none_or(|turn| turn.blocking_send(line).is_err()) {
                 return Ok(Reached::Stop);
             }
@@ -227,6 +251,32 @@ fn begin_reading(
     let thread = std::thread::Builder::new().name("import".to_owned());
     thread.spawn(move || ended.send(reader.run(input)))?;
     Ok(reading)
+}
+
+/// Passes over a line, however long it is.
+fn skip_line(input: &mut impl BufRead) -> io::Result<Found> {
+    let length = input.skip_until(b'\n')?;
+    Ok(if length == 0 {
+        Found::End
+    } else {
+        Found::Text(Vec::new())
+    })
+}
+
+/// The next line without the blanks at its end. What is longer than a request is passed over and not kept.
+fn read_line(input: &mut impl BufRead) -> io::Result<Found> {
+    let mut text = Vec::new();
+    let limit = u64::try_from(MAX_BODY_BYTES + 1).map_err(io::Error::other)?;
+    let length = input.take(limit).read_until(b'\n', &mut text)?;
+    if length == 0 {
+        return Ok(Found::End);
+    }
+    if length > MAX_BODY_BYTES && text.last() != Some(&b'\n') {
+        input.skip_until(b'\n')?;
+        return Ok(Found::TooLong);
+    }
+    text.truncate(text.trim_ascii_end().len());
+    Ok(Found::Text(text))
 }
 
 /// What is asked of the server for every line, and what its connections share.
@@ -260,7 +310,7 @@ impl Order {
             status if status.is_success() => Fate::Created,
             StatusCode::CONFLICT if id == USER_EXISTS && self.skip_existing => Fate::Existed,
             StatusCode::SERVICE_UNAVAILABLE => Fate::Unknown(reason(answer)),
-            _ => Fate::Refused(text.clone(), reason(answer)),
+            _ => Fate::Refused(Some(text.clone()), reason(answer)),
         })
     }
 
@@ -291,7 +341,7 @@ impl Worker {
             let fate = if self.stop.is_cancelled() && connection.is_none() {
                 Fate::Untried(None)
             } else {
-                self.create(&mut connection, line.text).await
+                self.take(&mut connection, line.text).await
             };
             if matches!(fate, Fate::Unknown(_) | Fate::Untried(Some(_))) {
                 self.stop.cancel();
@@ -310,6 +360,16 @@ impl Worker {
             () = self.stop.cancelled() => lines.close(),
         }
         lines.recv().await
+    }
+
+    async fn take(&self, connection: &mut Option<crate::client::Line>, text: Option<Bytes>) -> Fate {
+        match text {
+            Some(text) => self.create(connection, text).await,
+            None => Fate::Refused(
+                None,
+                format!("longer than {MAX_BODY_BYTES} bytes, the most that the API takes"),
+            ),
+        }
     }
 
     /// Asks until the answer is about the line. Nothing was changed by the answers before.
@@ -357,7 +417,7 @@ fn reason(answer: &Answer) -> String {
 /// Counts what became of the lines.
 struct Tally {
     bar: ProgressBar,
-    rejected: Option<BufWriter<File>>,
+    rejected: Option<Rejected>,
     created: u64,
     existed: u64,
     refused: u64,
@@ -370,7 +430,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(bar: ProgressBar, rejected: Option<BufWriter<File>>) -> Self {
+    fn new(bar: ProgressBar, rejected: Option<Rejected>) -> Self {
         Self {
             bar,
             rejected,
@@ -394,8 +454,8 @@ impl Tally {
                     .set_message(format!("{} users", HumanCount(self.created)));
             }
         }
-        if let Some(file) = &mut self.rejected {
-            file.flush().context("writing the refused lines")?;
+        if let Some(rejected) = &mut self.rejected {
+            rejected.file.flush().context("writing the refused lines")?;
         }
         self.bar.finish_and_clear();
         Ok(self)
@@ -405,7 +465,7 @@ impl Tally {
         match fate {
             Fate::Created => self.created += 1,
             Fate::Existed => self.existed += 1,
-            Fate::Refused(text, reason) => self.refuse(number, &text, &reason)?,
+            Fate::Refused(text, reason) => self.refuse(number, text.as_deref(), &reason)?,
             Fate::Unknown(reason) => {
                 self.unknown.insert(number);
                 self.fault.get_or_insert(reason);
@@ -418,21 +478,24 @@ impl Tally {
         Ok(())
     }
 
-    fn refuse(&mut self, number: u64, text: &[u8], reason: &str) -> anyhow::Result<()> {
+    /// A line that could not be kept is told however many were before.
+    fn refuse(&mut self, number: u64, text: Option<&[u8]>, reason: &str) -> anyhow::Result<()> {
         self.refused += 1;
-        if self.refused <= TOLD {
+        let lost = match (&self.rejected, text) {
+            (Some(rejected), None) => format!("; it is not in {}", rejected.path.display()),
+            _ => String::new(),
+        };
+        if self.refused <= TOLD || !lost.is_empty() {
             self.bar
-                .suspend(|| output::complain(&format!("line {number}: {reason}")));
+                .suspend(|| output::complain(&format!("line {number}: {reason}{lost}")));
         }
         if self.refused == TOLD + 1 {
             self.bar.suspend(|| output::complain("more lines were refused"));
         }
-        let Some(file) = &mut self.rejected else {
-            return Ok(());
-        };
-        file.write_all(text.trim_ascii_end())
-            .and_then(|()| file.write_all(b"\n"))
-            .context("writing the refused lines")
+        match (&mut self.rejected, text) {
+            (Some(rejected), Some(text)) => rejected.keep(text),
+            _ => Ok(()),
+        }
     }
 
     /// Says what became of it. `next` is the first line that was not handed out, unless all were.

@@ -454,12 +454,6 @@ fn users_are_imported_refused_lines_are_kept_and_told() {
         "{said}"
     );
     assert_eq!(totals(dir), before + 307);
-    let long = import(dir, &["x".repeat(1_100_000)], &[]);
-    assert!(
-        !long.status.success() && text(&long).contains("line 1 is longer than"),
-        "{}",
-        text(&long)
-    );
 }
 
 #[test]
@@ -477,6 +471,36 @@ fn passwords_are_imported_as_fast_as_they_are_hashed() {
     let said = text(&done);
     assert!(
         done.status.success() && said.contains("250 users created") && said.contains("0 lines refused"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_line_longer_than_a_request_is_refused_alone() {
+    let home = Home::new();
+    let dir = home.path();
+    let _server = home.start();
+    let user = |n: u64, bytes: usize| {
+        let fill = " ".repeat(bytes);
+        format!(r#"{{"userId": "imported-{n}",{fill} "data": {{}}}}"#)
+    };
+    let lines = [user(1, 0), user(2, 3 << 20), user(3, 5 << 20), user(4, 0)];
+    let done = import(dir, &lines, &["--rejected", "again.jsonl"]);
+    let said = text(&done);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("3 users created") && said.contains("1 lines refused"),
+        "{said}"
+    );
+    assert!(
+        said.contains("line 3: ") && said.contains("4194304 bytes") && said.contains("is not in again.jsonl"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(dir.join("again.jsonl")).unwrap(), "");
+    let rest = import(dir, &lines, &["--from", "4", "--skip-existing"]);
+    let said = text(&rest);
+    assert!(
+        rest.status.success() && said.contains("1 were there already"),
         "{said}"
     );
 }

@@ -67,7 +67,7 @@ async fn a_refusal_of_the_line_is_not_asked_again() {
         (400, "EMAIL-599BI"),
     ] {
         let (fate, asked) = fate(vec![(status, id, 1)]).await;
-        assert!(matches!(fate, Fate::Refused(..)) && asked == 1, "{id}");
+        assert!(matches!(fate, Fate::Refused(Some(_), _)) && asked == 1, "{id}");
     }
     let (existed, _) = fate(vec![(409, USER_EXISTS, 0)]).await;
     assert!(matches!(existed, Fate::Existed));
@@ -119,4 +119,24 @@ fn many_lines_without_an_answer_are_counted() {
     let lost = tally((1..=500).map(|number| (number, Fate::Unknown("gone".to_owned()))));
     let text = lost.unanswered().unwrap();
     assert!(text.contains("500 of the lines (1, 2, 3, 4, 5, ...)"), "{text}");
+}
+
+#[test]
+fn a_line_too_long_is_passed_over_to_its_end() {
+    let mut text = vec![b'x'; MAX_BODY_BYTES];
+    text.push(b'\n');
+    text.extend(vec![b'y'; MAX_BODY_BYTES + 1]);
+    text.extend(b"\n{}  \r\n\nend");
+    let mut input = BufReader::new(text.as_slice());
+    let mut next = || match read_line(&mut input).unwrap() {
+        Found::Text(text) => format!(
+            "{} {}",
+            text.len(),
+            String::from_utf8_lossy(&text[..text.len().min(3)])
+        ),
+        Found::TooLong => "too long".to_owned(),
+        Found::End => "end".to_owned(),
+    };
+    let found: [String; 6] = std::array::from_fn(|_| next());
+    assert_eq!(found, ["4194304 xxx", "too long", "2 {}", "0 ", "3 end", "end"]);
 }
