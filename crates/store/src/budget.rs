@@ -140,15 +140,16 @@ const SWEEP: i64 = 1000;
 impl Store {
     /// Removes budgets that nothing has touched since `before`; at most some at a time. Run now and then.
     pub async fn sweep_budgets(&self, before: Timestamp) -> Result<()> {
-        let stale = |sql| Statement::new(sql, [before.into(), SWEEP.into()]);
+        // Said of each row that is deleted, too: whoever uses a budget that was just found stale is waited for and keeps it.
+        let stale = |sql| Statement::new(sql, [before.into(), SWEEP.into(), before.into()]);
         let rows = vec![
             stale(
                 "DELETE FROM guess_budget WHERE (instance, user_id, subject) IN (
-                     SELECT instance, user_id, subject FROM guess_budget WHERE since < $1 LIMIT $2)",
+                     SELECT instance, user_id, subject FROM guess_budget WHERE since < $1 LIMIT $2) AND since < $3",
             ),
             stale(
                 "DELETE FROM send_budget WHERE (instance, subject) IN (
-                     SELECT instance, subject FROM send_budget WHERE last_at < $1 LIMIT $2)",
+                     SELECT instance, subject FROM send_budget WHERE last_at < $1 LIMIT $2) AND last_at < $3",
             ),
         ];
         self.write("budget.sweep", &InstanceId::from_trusted("-"), Vec::new(), rows)

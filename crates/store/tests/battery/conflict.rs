@@ -7,10 +7,12 @@ use std::sync::{
 };
 
 use domain::{
-    base::UserId,
+    base::{Timestamp, UserId},
+    code::GuessBudget,
+    send::SendHistory,
     user::{Command, User},
 };
-use store::Store;
+use store::{Store, budget};
 use testkit::postgres_server::{self, Database};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -295,4 +297,55 @@ async fn who_moves_what_another_rests_on_is_written_behind_it_and_loses_nothing(
     let (told, runs) = rest_and_lock("follower", "somebody else").await;
     told.unwrap();
     assert_eq!(runs, 1);
+}
+
+/// A budget that is found stale while somebody uses it.
+async fn used_while_it_is_swept(table: &str, column: &str) {
+    let database = Arc::new(postgres_server::database());
+    let store = node_on(&database.url()).await.unwrap();
+    let stale = GuessBudget {
+        since: NOW,
+        failures: 1,
+    };
+    let sends = SendHistory(vec![NOW]);
+    let subject = [1; 32];
+    let rows = vec![budget::keep_guesses(&instance(), &user(0), &subject, stale)];
+    let guard = budget::keep_sends(&instance(), &subject, &budget::Sends::default(), &sends);
+    assert!(store.write("test", &instance(), vec![guard], rows).await.unwrap());
+    let using = format!(
+        "BEGIN; UPDATE {table} SET {column} = {column} + 1000; SET LOCAL application_name = 'holds';
+         DO $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()) LOOP
+                PERFORM pg_sleep(0.005), pg_stat_clear_snapshot();
+            END LOOP;
+         END $$; COMMIT;"
+    );
+    let user = spawn_blocking({
+        let database = Arc::clone(&database);
+        move || drop(database.sql(&using))
+    });
+    let holds = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holds' AND datname = current_database()";
+    until("somebody uses the budget", || database.sql(holds) == b"1\n").await;
+    store.sweep_budgets(Timestamp(NOW.0 + 1)).await.unwrap();
+    user.await.unwrap();
+    let left = |table: &str| database.sql(&format!("SELECT count(*) FROM {table}"));
+    assert_eq!(left(table), b"1\n", "it is not stale any more");
+    assert_eq!(
+        [left("guess_budget"), left("send_budget")]
+            .concat()
+            .iter()
+            .filter(|n| **n == b'1')
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_that_are_counted_while_budgets_are_swept_count() {
+    used_while_it_is_swept("guess_budget", "since").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_that_are_counted_while_budgets_are_swept_count() {
+    used_while_it_is_swept("send_budget", "last_at").await;
 }
