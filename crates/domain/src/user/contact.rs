@@ -33,10 +33,10 @@ pub(super) fn set(person: &Person, destination: Destination, proof: Proof) -> Us
         .contact(channel)
         .filter(|contact| contact.destination == destination);
     let respelt = equal.is_some_and(|contact| contact.destination.as_str() != destination.as_str());
-    let needs_proof = equal.is_none_or(|contact| !contact.verified);
     match equal {
-        Some(_) if !respelt && needs_proof => Decision::accept([proven(channel, proof)]),
-        Some(_) if !needs_proof && !(respelt && proof == Proof::Vouched) => Decision::accept([]),
+        Some(contact) if contact.verified && !respelt => Decision::accept([]),
+        Some(contact) if contact.verified && proof != Proof::Vouched => Decision::accept([]),
+        Some(_) if !respelt => Decision::accept([proven(channel, proof)]),
         _ => {
             let changed = Event::ContactChanged {
                 channel,
