@@ -168,19 +168,22 @@ pub(crate) async fn fold_missing_states(store: &Store) -> Result<()> {
 /// Left behind by a migration after which the states are to be folded.
 const STATES_TO_FOLD: &str = "states to fold";
 
+/// Goes on in the primary key where it stopped. SQLite would sort the rest of an instance if the kind were equal to something.
+const USERS_BEHIND: &str = "SELECT instance, id FROM stream
+    WHERE (instance, kind, id) > ($1, 'user', $2) AND kind BETWEEN 'user' AND 'user'
+    ORDER BY instance, kind, id LIMIT $3";
+
 async fn users_behind(
     snapshot: &mut Snapshot,
     (instance, id): &(String, String),
 ) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT instance, id FROM stream WHERE kind = 'user' AND (instance, id) > ($1, $2)
-               ORDER BY instance, id LIMIT $3";
     let params = [
         Param::from(instance.as_str()),
         id.as_str().into(),
         FOLDED_TOGETHER.into(),
     ];
     let each = |row: &Row<'_>| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
-    snapshot.all(sql, &params, each).await
+    snapshot.all(USERS_BEHIND, &params, each).await
 }
 
 /// Nothing for a stream that moved on meanwhile: whoever moved it wrote its state.
@@ -195,4 +198,26 @@ fn state_row(instance: &str, id: &str, head: &Head, user: &User) -> Statement {
             head.seq.into(),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreOptions;
+
+    #[tokio::test]
+    async fn users_are_folded_along_the_key_of_their_streams() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("merlon.db");
+        let store = Store::open(&StoreOptions::Sqlite { path }).await.unwrap();
+        let mut snapshot = store.snapshot().await.unwrap();
+        let sql = Box::leak(format!("EXPLAIN QUERY PLAN {USERS_BEHIND}").into_boxed_str());
+        let params = ["".into(), "".into(), 1.into()];
+        let plan: Vec<String> = snapshot
+            .all(sql, &params, |row| Ok(row.text(3)?.to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(plan.len(), 1, "nothing is sorted: {plan:?}");
+        assert!(plan[0].ends_with(" ((instance,kind,id)>(?,?,?))"), "{plan:?}");
+    }
 }
