@@ -337,6 +337,37 @@ async fn commits_that_wait_for_a_standby_that_is_gone_do_not_pile_up() {
     server.end();
 }
 
+/// The connection is lost on which a commit waits for the standby: the next one sees it on the primary, where a standby that takes over
+/// would not have it from.
+#[tokio::test]
+async fn a_commit_that_only_the_primary_has_is_not_acknowledged() {
+    let server: &'static Server = Box::leak(Box::new(Server::start("-c shared_buffers=32MB")));
+    let database = server.database();
+    let store = node(database.url(), Duration::from_secs(1)).await;
+    store.keep_meta("first", b"x").await.unwrap();
+    let wait_for = |standby: &str| {
+        let names = format!("ALTER SYSTEM SET synchronous_standby_names = '{standby}'");
+        server.sql("postgres", &names);
+        server.sql("postgres", "SELECT pg_reload_conf()");
+    };
+    wait_for("nobody");
+    let node = store.clone();
+    let waiting = tokio::spawn(async move { unit(&node, &user(0), "unit").await });
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    until("its connection is lost", || server.sql("postgres", end) == b"1\n").await;
+    let told = waiting.await.unwrap();
+    assert!(is_away(&told), "{told:?}");
+    let there = "SELECT count(*) FROM meta WHERE name = 'unit'";
+    assert_eq!(database.sql(there), b"1\n", "the primary has it");
+    wait_for("");
+    until_served(&store).await;
+    assert_eq!(load(&store, &user(0)).await.0.seq, 1);
+    assert_log_is_whole(&store).await;
+    store.close();
+    drop(database);
+    server.end();
+}
+
 /// Connections are refused at once: what became of the commit is asked for as long as there is patience, and no longer.
 #[tokio::test]
 async fn a_commit_under_way_when_the_server_dies_is_not_waited_for() {

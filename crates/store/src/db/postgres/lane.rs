@@ -433,6 +433,10 @@ async fn look(source: &Source, committer: &str, batch: i64) -> Option<bool> {
 /// to end has ended, too.
 const LOOK_AT: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL synchronous_commit = off";
 
+/// A commit that is there was perhaps not waited for by anybody until it was durable wherever it has to be: not on a standby, if the
+/// connection broke before. Whatever is committed behind it is durable no sooner, so that is waited for.
+const AS_ANY_COMMIT: &str = "SET LOCAL synchronous_commit TO DEFAULT";
+
 async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
     let doing = || failed("looking for a commit");
     let link = source.connect().await?;
@@ -450,6 +454,12 @@ async fn ask_for(source: &Source, committer: &str, batch: i64) -> Result<bool> {
         .map(|row| PostgresRow::new(row).opt_int(0))
         .transpose()?;
     if last.flatten() == Some(batch) {
+        link.command(AS_ANY_COMMIT).await.map_err(doing())?;
+        let behind = "UPDATE committer SET at = now() WHERE id = $1";
+        link.tell(&Ready::Text(behind), &bound(&params))
+            .await
+            .map_err(doing())?;
+        link.command("COMMIT").await.map_err(doing())?;
         return Ok(true);
     }
     let end = "UPDATE committer SET batch = -1 WHERE id = $1";
