@@ -138,8 +138,8 @@ pub fn keep_sends(instance: &InstanceId, subject: &[u8], read: &Sends, history: 
 const SWEEP: i64 = 1000;
 
 impl Store {
-    /// Removes budgets that nothing has touched since `before`; at most some at a time. Run now and then.
-    pub async fn sweep_budgets(&self, before: Timestamp) -> Result<()> {
+    /// Removes budgets that nothing has touched since `before`; at most some at a time. Whether there may be more. Run now and then.
+    pub async fn sweep_budgets(&self, before: Timestamp) -> Result<bool> {
         // Said of each row that is deleted, too: whoever uses a budget that was just found stale is waited for and keeps it.
         let stale = |sql| Statement::new(sql, [before.into(), SWEEP.into(), before.into()]);
         let rows = vec![
@@ -153,8 +153,13 @@ impl Store {
             ),
         ];
         self.write("budget.sweep", &InstanceId::from_trusted("-"), Vec::new(), rows)
-            .await
-            .map(drop)
+            .await?;
+        let sql = "SELECT 1 FROM guess_budget WHERE since < $1 UNION ALL SELECT 1 FROM send_budget WHERE last_at < $2 LIMIT 1";
+        let left = self
+            .glance()?
+            .first(sql, &[before.0.into(), before.0.into()], |_| Ok(()))
+            .await?;
+        Ok(left.is_some())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     access::Caller,
     ctx::Ctx,
     error::{Error, Invalid, Result},
+    housekeeping::Swept,
     sealed,
     secret::{Secret, Subject},
     url_template::leads_home,
@@ -444,7 +445,7 @@ async fn apply(
 }
 
 /// Forgets intents that are over, and with them what was said of people; answers how many. Run now and then.
-pub async fn sweep(ctx: &Ctx) -> Result<usize> {
+pub async fn sweep(ctx: &Ctx) -> Result<Swept> {
     let over = {
         let mut snapshot = ctx.store.glance()?;
         read::idp_intent::begun_before(&mut snapshot, ctx.now() - KEPT, SWEEP).await?
@@ -455,7 +456,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<usize> {
             Err(error) => return Err(error),
         }
     }
-    Ok(over.len())
+    Ok(Swept::of(over.len(), SWEEP))
 }
 
 async fn provider_of(ctx: &Ctx, instance: &InstanceId, idp: &IdpId) -> Result<Option<Provider>> {

@@ -14,6 +14,7 @@ use crate::{
     access::{self, Caller, Grant, Need, Target},
     ctx::Ctx,
     error::{Error, Result, StoreError},
+    housekeeping::Swept,
     schema,
 };
 
@@ -116,14 +117,16 @@ pub(crate) fn named(person: &Person, providers: &[(IdpId, String)]) -> Vec<Shown
     person.idp_links.iter().filter_map(show).collect()
 }
 
-/// Gives back links to providers that were removed, and with them what is personal; answers how many users were touched.
-/// Run now and then.
-pub async fn sweep_removed(ctx: &Ctx) -> Result<usize> {
-    let left = {
-        let mut snapshot = ctx.store.snapshot().await?;
-        read::idp_link::to_removed_providers(&mut snapshot, SWEEP).await?
+/// Gives back links to a provider that was removed, and with them what is personal; nothing once no such provider is left. Run now and
+/// then.
+pub async fn sweep_removed(ctx: &Ctx) -> Result<Swept> {
+    let mut snapshot = ctx.store.snapshot().await?;
+    let Some((instance, idp)) = &read::idp_link::removed_provider(&mut snapshot).await? else {
+        return Ok(Swept::default());
     };
-    for (instance, user, idp) in &left {
+    let left = read::idp_link::users_of(&mut snapshot, instance, idp, SWEEP).await?;
+    drop(snapshot);
+    for user in &left {
         ctx.store
             .change("user.idp_link.sweep", instance, user, ctx.now(), |work| {
                 Box::pin(async move {
@@ -135,5 +138,10 @@ pub async fn sweep_removed(ctx: &Ctx) -> Result<usize> {
             })
             .await?;
     }
-    Ok(left.len())
+    let forget = vec![read::idp_link::forget_removed(instance, idp)];
+    ctx.store.write("idp.sweep", instance, Vec::new(), forget).await?;
+    Ok(Swept {
+        count: left.len(),
+        may_be_more: true,
+    })
 }

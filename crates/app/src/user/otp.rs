@@ -17,6 +17,7 @@ use crate::{
     access::{self, Caller, Need, Target},
     ctx::Ctx,
     error::{Error, Result},
+    housekeeping::Swept,
     message::MessageKind,
     schema,
     secret::{Purpose, Secret},
@@ -200,7 +201,7 @@ pub async fn unbind(ctx: &Ctx, caller: &Caller, target: &Target, channel: Channe
 }
 
 /// Removes registrations of factors, and links for them, whose time is over; answers how many users were touched. Run now and then.
-pub async fn sweep_stale(ctx: &Ctx) -> Result<usize> {
+pub async fn sweep_stale(ctx: &Ctx) -> Result<Swept> {
     let stale = {
         let mut snapshot = ctx.store.snapshot().await?;
         read::user::with_stale_registrations(&mut snapshot, ctx.now(), SWEEP).await?
@@ -217,5 +218,5 @@ pub async fn sweep_stale(ctx: &Ctx) -> Result<usize> {
             })
             .await?;
     }
-    Ok(stale.len())
+    Ok(Swept::of(stale.len(), SWEEP))
 }

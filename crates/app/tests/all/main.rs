@@ -16,6 +16,7 @@ mod delivery;
 mod directory;
 mod feature;
 mod given;
+mod housekeeping;
 mod idp_link;
 mod inbox;
 mod limits;

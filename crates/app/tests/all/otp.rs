@@ -214,10 +214,10 @@ async fn a_registration_is_forgotten_a_day_after_its_code_expired() {
         .await
         .unwrap();
     ctx.advance(Span(Span::minutes(10).0 + Span::hours(24).0 - 1));
-    assert_eq!(otp::sweep_stale(&ctx).await.unwrap(), 0);
+    assert_eq!(otp::sweep_stale(&ctx).await.unwrap().count, 0);
     ctx.advance(Span(1));
-    assert_eq!(otp::sweep_stale(&ctx).await.unwrap(), 1);
-    assert_eq!(otp::sweep_stale(&ctx).await.unwrap(), 0);
+    assert_eq!(otp::sweep_stale(&ctx).await.unwrap().count, 1);
+    assert_eq!(otp::sweep_stale(&ctx).await.unwrap().count, 0);
     let person = read(&ctx, &owner, &target).await.1;
     let left: Vec<&FactorId> = person.otps.iter().map(|f| &f.id).collect();
     assert_eq!(left, [&verified]);

@@ -162,15 +162,15 @@ async fn a_registration_ends_after_an_hour_and_is_swept() {
         .await
         .unwrap();
     ctx.advance(Span(Span::hours(1).0 - 1));
-    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap(), 0);
+    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap().count, 0);
     ctx.advance(Span(1));
     let right = shown(&ctx, &late, Span(0));
     assert_eq!(
         miss(enter(&ctx, &owner, &target, &late, &right).await),
         Miss::Expired
     );
-    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap(), 1);
-    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap(), 0);
+    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap().count, 1);
+    assert_eq!(user::otp::sweep_stale(&ctx).await.unwrap().count, 0);
     let left: Vec<_> = read(&ctx, &owner, &target).await.1.totps;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, done.factor);

@@ -664,7 +664,7 @@ async fn a_challenge_is_of_one_user_one_registration_and_five_minutes() {
     ctx.advance(Span::minutes(5));
     let late = finish(&ctx, &owner, &ada, &first.factor, &answer).await;
     assert_eq!(refusal(late), Refusal::Code(Miss::Expired));
-    assert_eq!(app::user::otp::sweep_stale(&ctx).await.unwrap(), 2);
+    assert_eq!(app::user::otp::sweep_stale(&ctx).await.unwrap().count, 2);
     assert!(factors(&ctx, &owner, &ada).await.is_empty());
 }
 

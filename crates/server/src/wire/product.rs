@@ -76,8 +76,6 @@ async fn tidy(ctx: Arc<Ctx>) {
     let mut every = tokio::time::interval(TIDY_EVERY);
     loop {
         every.tick().await;
-        if let Err(error) = housekeeping::tidy(&ctx).await {
-            tracing::warn!(%error, "tidying up failed and will be repeated");
-        }
+        housekeeping::tidy(&ctx).await;
     }
 }

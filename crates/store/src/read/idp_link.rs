@@ -86,20 +86,38 @@ pub async fn holder(
         .await
 }
 
-/// Users with links to providers that were removed, at most `most`.
-pub async fn to_removed_providers(
-    snapshot: &mut Snapshot,
-    most: i64,
-) -> Result<Vec<(InstanceId, UserId, IdpId)>> {
-    let sql = "SELECT DISTINCT l.instance, l.user_id, l.idp FROM idp_removed r
-               JOIN idp_link l ON l.instance = r.instance AND l.idp = r.id LIMIT $1";
+/// A provider that was removed, and that users may still have links to.
+pub async fn removed_provider(snapshot: &mut Snapshot) -> Result<Option<(InstanceId, IdpId)>> {
+    let sql = "SELECT instance, id FROM idp_removed ORDER BY instance, id LIMIT 1";
     snapshot
-        .all(sql, &[most.into()], |row| {
+        .first(sql, &[], |row| {
             Ok((
                 InstanceId::from_trusted(row.text(0)?),
-                UserId::from_trusted(row.text(1)?),
-                IdpId::from_trusted(row.text(2)?),
+                IdpId::from_trusted(row.text(1)?),
             ))
         })
         .await
+}
+
+/// Users with links to a provider, at most `most`.
+pub async fn users_of(
+    snapshot: &mut Snapshot,
+    instance: &InstanceId,
+    idp: &IdpId,
+    most: i64,
+) -> Result<Vec<UserId>> {
+    let sql = "SELECT DISTINCT user_id FROM idp_link WHERE instance = $1 AND idp = $2 LIMIT $3";
+    let params = [instance.as_str().into(), idp.as_str().into(), most.into()];
+    snapshot
+        .all(sql, &params, |row| Ok(UserId::from_trusted(row.text(0)?)))
+        .await
+}
+
+/// Forgets that a provider was removed, for nobody has a link to it any more.
+pub fn forget_removed(instance: &InstanceId, idp: &IdpId) -> Statement {
+    Statement::new(
+        "DELETE FROM idp_removed WHERE instance = $1 AND id = $2
+             AND NOT EXISTS (SELECT 1 FROM idp_link l WHERE l.instance = idp_removed.instance AND l.idp = idp_removed.id)",
+        [Value::from(instance.shared()), idp.shared().into()],
+    )
 }
