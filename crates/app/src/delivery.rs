@@ -54,16 +54,12 @@ pub struct Taken<P> {
 /// How far is looked for messages that there is a place for.
 const LOOKED_AT: i64 = 10_000;
 
-/// Takes up to `most` due messages until `until`: nobody else sends them meanwhile. If the store fails after some were taken, those are
-/// handed out all the same, for nobody else would send them before `until`; whoever takes next hears of it.
-pub async fn take(ctx: &Ctx, most: i64, until: Timestamp) -> Result<Vec<Due>> {
-    let taken = take_where(ctx, most, until, |_| Some(())).await?;
-    Ok(taken.messages.into_iter().map(|(due, ())| due).collect())
-}
-
-/// As [`take`], of those that `place` finds a place for. Nothing is written for the others: however many wait and however often is
-/// looked, they lie where they are, for others, too. If none of the first is taken, it is looked far behind them.
-pub async fn take_where<P: Send>(
+/// Takes up to `most` due messages that `place` finds a place for, until `until`: nobody else sends them meanwhile. If the store fails
+/// after some were taken, those are handed out all the same, for nobody else would send them before `until`; whoever takes next hears of it.
+///
+/// Nothing is written for the others: however many wait and however often is looked, they lie where they are, for others, too. If none of
+/// the first is taken, it is looked far behind them.
+pub async fn take<P: Send>(
     ctx: &Ctx,
     most: i64,
     until: Timestamp,
@@ -87,6 +83,8 @@ pub async fn take_where<P: Send>(
             };
             let Some(place) = place(&due) else {
                 taken.left = true;
+                // Ten thousand that are opened in vain take a while.
+                tokio::task::yield_now().await;
                 continue;
             };
             due.lease = ctx.new_id();

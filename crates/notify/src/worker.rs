@@ -105,7 +105,7 @@ impl Worker {
         }
         let (at, began) = (self.ctx.now(), tokio::time::Instant::now());
         let until = at + LEASE;
-        let taken = delivery::take_where(&self.ctx, BATCH, until, |due| self.opened(due)).await?;
+        let taken = delivery::take(&self.ctx, BATCH, until, |due| self.opened(due)).await?;
         let took = began.elapsed();
         let round = match (taken.messages.is_empty(), taken.left) {
             (false, _) => Round::More,

@@ -265,12 +265,13 @@ impl TestCtx {
 
 /// Takes everything that is due out of the outbox, as a sender would, and answers what would have been sent.
 pub async fn read_sent(ctx: &Ctx) -> Vec<Message> {
-    let due = delivery::take(ctx, 1000, ctx.now() + Span::minutes(1))
-        .await
-        .unwrap();
-    let mut sent = Vec::with_capacity(due.len());
-    for due in due {
-        sent.push(delivery::open(ctx, &due).expect("a message opens with the key that sealed it"));
+    let until = ctx.now() + Span::minutes(1);
+    let taken = delivery::take(ctx, 1000, until, |due| delivery::open(ctx, due));
+    let taken = taken.await.unwrap();
+    assert!(!taken.left, "a message opens with the key that sealed it");
+    let mut sent = Vec::with_capacity(taken.messages.len());
+    for (due, message) in taken.messages {
+        sent.push(message);
         assert!(delivery::finish(ctx, &due).await.unwrap(), "the lease is ours");
     }
     sent

@@ -121,11 +121,12 @@ async fn a_sealed_row_opens_under_its_own_id_alone() {
             .await
             .unwrap()
     );
-    let due = delivery::take(&ctx, 10, ctx.now() + Span::minutes(1))
-        .await
-        .unwrap();
+    let due = delivery::take(&ctx, 10, ctx.now() + Span::minutes(1), |due| {
+        Some(delivery::open(&ctx, due))
+    });
+    let due = due.await.unwrap().messages;
     assert_eq!(due.len(), 2);
-    let mut opened: Vec<bool> = due.iter().map(|d| delivery::open(&ctx, d).is_some()).collect();
+    let mut opened: Vec<bool> = due.iter().map(|(_, opened)| opened.is_some()).collect();
     opened.sort_unstable();
     assert_eq!(opened, [false, true], "only the row that was left alone opens");
 }

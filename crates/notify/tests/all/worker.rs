@@ -211,8 +211,12 @@ async fn on_stop_sends_are_finished_and_the_rest_is_given_back() {
     assert_eq!(hook.calls().len(), 8);
     assert_eq!(world.waiting().await, 22);
     let until = world.test.now() + Span::minutes(1);
-    let free = delivery::take(&world.test.ctx, 100, until).await.unwrap();
-    assert_eq!(free.len(), 22, "what only waited is free at once");
+    let free = delivery::take(&world.test.ctx, 100, until, |_| Some(())).await;
+    assert_eq!(
+        free.unwrap().messages.len(),
+        22,
+        "what only waited is free at once"
+    );
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +15,7 @@ use testkit::{
     database::is_postgres_chosen,
     postgres_server::{self, Database},
 };
+use tokio::time::Instant;
 
 /// A started server; killed when dropped.
 pub(crate) struct Started {
@@ -509,24 +511,35 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// Lets others do something for so many milliseconds.
-fn rest(time: u64) {
-    let seconds = Duration::from_millis(time).as_secs_f64().to_string();
-    assert!(Command::new("sleep").arg(seconds).status().unwrap().success());
+/// Waits for something.
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !so() {
+        assert!(Instant::now() < deadline, "it never came: {what}");
+        thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 /// What a child said, once it ended; it has a while for that.
 fn said_in_the_end(mut child: Child) -> Output {
-    let ended = (0..1_000).any(|_| {
-        rest(10);
-        child.try_wait().unwrap().is_some()
-    });
-    if !ended {
-        child.kill().unwrap();
-    }
-    let output = child.wait_with_output().unwrap();
-    assert!(ended, "it did not end: {}", text(&output));
-    output
+    until("the end of the import", || child.try_wait().unwrap().is_some());
+    child.wait_with_output().unwrap()
+}
+
+/// An import of what is written to it.
+fn importing(home: &Home, arguments: &[&str]) -> (Child, ChildStdin) {
+    let mut child = home
+        .merlon()
+        .args(["import", "--data", "data"])
+        .args(arguments)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    (child, input)
 }
 
 #[test]
@@ -535,15 +548,7 @@ fn an_interrupt_ends_an_import_whose_input_is_quiet() {
     let dir = home.path();
     let _server = home.start();
     let before = totals(dir);
-    let mut child = home
-        .merlon()
-        .args(["import", "--data", "data", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let (child, mut input) = importing(&home, &[]);
     for n in 1..=5 {
         writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
     }
@@ -564,36 +569,29 @@ fn an_interrupt_ends_an_import_whose_input_is_quiet() {
 #[test]
 fn a_second_interrupt_ends_an_import_whose_server_hangs() {
     let home = Home::new();
-    let dir = home.path();
-    let server = home.start();
-    let before = totals(dir);
-    let mut child = home
-        .merlon()
-        .args(["import", "--data", "data", "--connections", "1", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut write = |n: u64| {
-        writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
-        input.flush().unwrap();
-    };
-    write(1);
-    let arrived = (0..20_000).any(|_| totals(dir) == before + 1);
-    assert!(arrived, "the line is imported while more are awaited");
-    signal(&server.child, Signal::STOP);
-    write(2);
-    rest(300);
+    let _server = home.start();
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = home.path().join("data/server.json");
+    let mut run: serde_json::Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+    run["address"] = hanging.local_addr().unwrap().to_string().into();
+    fs::write(&place, run.to_string()).unwrap();
+
+    let (mut child, mut input) = importing(&home, &["--org", "1"]);
+    writeln!(input, r#"{{"userId": "imported-1"}}"#).unwrap();
+    let (mut asked, _) = hanging.accept().unwrap();
+    asked.read_exact(&mut [0; 4]).unwrap();
     signal(&child, Signal::INT);
-    rest(700);
+    thread::park_timeout(Duration::from_millis(300));
     assert!(
         child.try_wait().unwrap().is_none(),
         "what was begun is waited for"
     );
-    signal(&child, Signal::INT);
-    assert_eq!(said_in_the_end(child).status.code(), Some(130));
+    // Two that come at once are one.
+    until("the end of the import", || {
+        signal(&child, Signal::INT);
+        child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
@@ -601,15 +599,7 @@ fn an_import_whose_server_ends_says_where_to_go_on() {
     let home = Home::new();
     let dir = home.path();
     let server = home.start();
-    let mut child = home
-        .merlon()
-        .args(["import", "--data", "data", "--connections", "3", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let (child, mut input) = importing(&home, &["--connections", "3"]);
     for n in 1..=50 {
         writeln!(input, r#"{{"userId": "imported-{n}"}}"#).unwrap();
     }

@@ -16,11 +16,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::postgres_server::{Database, Server};
-use tokio::time::Instant;
 
 use crate::{
     cluster::{Told, creates, environment, exchange, org, until_ready},
-    commands::Started,
+    commands::{Started, until},
     network::{ADDRESSES, CENTRE, Network, Station, Switch},
 };
 
@@ -119,14 +118,6 @@ impl Drop for Over<'_> {
         for node in self.0 {
             node.over.store(true, SeqCst);
         }
-    }
-}
-
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !so() {
-        assert!(Instant::now() < deadline, "it never came: {what}");
-        thread::park_timeout(Duration::from_millis(10));
     }
 }
 
