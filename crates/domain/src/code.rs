@@ -140,6 +140,12 @@ impl IssuedCode {
         }
     }
 
+    /// Ends the code: also where the clock is set back afterwards, or that of another node is behind.
+    pub(crate) fn end(&mut self, at: Timestamp) {
+        self.expires = self.expires.min(at);
+        self.tries = 0;
+    }
+
     /// Whether the code of this digest could still be entered now.
     pub fn awaits(&self, digest: &Digest, now: Timestamp) -> bool {
         self.digest == *digest && self.tries > 0 && now < self.expires

@@ -36,6 +36,11 @@ impl Span {
     }
 }
 
+impl Timestamp {
+    /// What is over since then is over by every clock.
+    pub const LONG_AGO: Self = Self(0);
+}
+
 impl Add<Span> for Timestamp {
     type Output = Self;
     fn add(self, span: Span) -> Self {

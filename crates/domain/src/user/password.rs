@@ -190,7 +190,7 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
 /// Whoever may not sign in resets nothing either.
 pub(super) fn end_reset(person: &mut Person, at: Timestamp) {
     if let Some(reset) = &mut person.password_reset {
-        reset.code.expires = reset.code.expires.min(at);
+        reset.code.end(at);
     }
 }
 

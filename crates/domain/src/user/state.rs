@@ -349,9 +349,9 @@ fn end_codes(person: &mut Person, at: Timestamp) {
         OtpProof::Verified => None,
     });
     for code in contact_codes.chain(factor_codes) {
-        code.expires = code.expires.min(at);
+        code.end(at);
     }
-    totp::end_registrations(person, at);
+    totp::end_registrations(person);
     webauthn::end_registrations(person, at);
     password::end_reset(person, at);
 }

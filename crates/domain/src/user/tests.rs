@@ -18,6 +18,8 @@ use crate::{
 
 pub(super) const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 const LATER: Timestamp = Timestamp(NOW.0 + Span::minutes(10).0);
+/// What a clock shows that was set back.
+pub(super) const EARLIER: Timestamp = Timestamp(NOW.0 - Span::hours(1).0);
 
 pub(super) struct Given(pub(super) User);
 
@@ -242,6 +244,12 @@ fn a_lock_or_deactivation_ends_the_codes_that_wait() {
             only_pending: true,
         };
         ended.when(again).records(&[phone_code(8)]);
+        ended
+            .when_at(EARLIER, verify_phone(7))
+            .refuses(Refusal::Code(Miss::Spent));
+        ended
+            .when_at(EARLIER, verify_otp(1, 7))
+            .refuses(Refusal::Code(Miss::Spent));
     }
 }
 
@@ -289,6 +297,7 @@ fn a_code_of_any_kind_is_awaited_until_it_is_dead() {
         assert!(awaits(Vec::new(), byte, NOW), "{byte}");
         assert!(!awaits(Vec::new(), byte, LATER), "{byte}");
         assert!(!awaits(vec![end.clone()], byte, NOW), "{end:?}");
+        assert!(!awaits(vec![end.clone()], byte, EARLIER), "{end:?}");
     }
     let missed = vec![
         Event::ContactCheckFailed {
@@ -712,9 +721,12 @@ fn ten_totp_factors_are_enough_and_dead_registrations_make_room() {
 #[test]
 fn a_lock_or_deactivation_ends_a_totp_registration() {
     for end in [Event::UserLocked, Event::UserDeactivated] {
-        given([totp_started(1), end])
-            .when(verify_totp(1, &[41]))
-            .refuses(Refusal::Code(Miss::Expired));
+        let ended = given([totp_started(1), end]);
+        for now in [NOW, EARLIER] {
+            ended
+                .when_at(now, verify_totp(1, &[41]))
+                .refuses(Refusal::Code(Miss::Expired));
+        }
     }
 }
 

@@ -425,10 +425,10 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
 pub(super) fn end_registrations(person: &mut Person, at: Timestamp) {
     for factor in &mut person.webauthns {
         if let WebauthnProof::Pending { expires, .. } = &mut factor.proof {
-            *expires = (*expires).min(at);
+            *expires = Timestamp::LONG_AGO;
         }
     }
     if let Some(link) = &mut person.webauthn_link {
-        link.code.expires = link.code.expires.min(at);
+        link.code.end(at);
     }
 }

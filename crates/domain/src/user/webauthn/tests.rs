@@ -8,7 +8,7 @@ use crate::{
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium, Miss},
     user::{
         Channel, Command, Destination, EmailAddress, Event, Proof, Refusal, User,
-        tests::{NOW, Then, given},
+        tests::{EARLIER, NOW, Then, given},
     },
 };
 
@@ -228,8 +228,14 @@ fn a_lock_or_deactivation_ends_registrations_and_links() {
         let ended = given([started(1), link_issued(5, 7), end]);
         ended.when(verify(1, "a")).refuses(Refusal::Code(Miss::Expired));
         ended
+            .when_at(EARLIER, verify(1, "a"))
+            .refuses(Refusal::Code(Miss::Expired));
+        ended
             .when(start_by(2, entered(5, 7)))
             .refuses(Refusal::Code(Miss::Expired));
+        ended
+            .when_at(EARLIER, start_by(2, entered(5, 7)))
+            .refuses(Refusal::Code(Miss::Spent));
     }
 }
 
