@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::error::{Cause, Error};
 
@@ -44,22 +44,38 @@ impl Condition {
 
     /// What is to be told of a transaction that failed; the condition changes if it was the disk.
     pub(super) fn judge(&self, error: Error) -> Error {
-        match code(&error) {
-            // What did not fit is not part of any transaction: the mark of its end would have come last.
-            Some(ErrorCode::DiskFull) => {
-                if self.state.swap(FULL, Ordering::Relaxed) == SOUND {
-                    tracing::error!("the disk is full: nothing is written until there is room again");
-                }
-                Error::DiskFull
+        self.judge_with(error, || self.try_room())
+    }
+
+    fn judge_with(&self, error: Error, try_room: impl FnOnce() -> io::Result<()>) -> Error {
+        let Some(code) = code(&error) else {
+            return error;
+        };
+        match code.code {
+            ErrorCode::DiskFull => self.is_full(),
+            // SQLite takes a quota that is used up for a failure.
+            ErrorCode::SystemIoFailure
+                if code.extended_code == ffi::SQLITE_IOERR_WRITE
+                    && try_room().is_err_and(|e| wants_room(&e)) =>
+            {
+                self.is_full()
             }
             // Nobody knows what of it is on the disk, and a second sync may say that all is well.
-            Some(ErrorCode::SystemIoFailure) => {
+            ErrorCode::SystemIoFailure => {
                 tracing::error!(%error, "the disk failed: nothing is written until a restart");
                 self.state.store(FAILED, Ordering::Relaxed);
                 Error::DiskFailed
             }
             _ => error,
         }
+    }
+
+    /// What did not fit is not part of any transaction: the mark of its end would have come last.
+    fn is_full(&self) -> Error {
+        if self.state.swap(FULL, Ordering::Relaxed) == SOUND {
+            tracing::error!("the disk is full: nothing is written until there is room again");
+        }
+        Error::DiskFull
     }
 
     /// Whether there is room again on a disk that was full; if so, writes are taken from now on.
@@ -80,20 +96,25 @@ impl Condition {
     }
 }
 
-fn code(error: &Error) -> Option<ErrorCode> {
+fn wants_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn code(error: &Error) -> Option<&ffi::Error> {
     let Error::Database { source, .. } = error else {
         return None;
     };
     match &**source {
-        Cause::Sqlite(source) => source.sqlite_error_code(),
+        Cause::Sqlite(source) => source.sqlite_error(),
         Cause::Postgres { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     fn failure(code: i32) -> Error {
@@ -115,6 +136,27 @@ mod tests {
         let failed = condition.judge(failure(ffi::SQLITE_IOERR_FSYNC));
         assert!(matches!(failed, Error::DiskFailed));
         assert!(matches!(condition.obstacle(), Some(Error::DiskFailed)));
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_passes_as_a_full_disk_does() {
+        use io::ErrorKind::{Other, QuotaExceeded, StorageFull};
+        let is_full = |code, kind: io::ErrorKind| {
+            let condition = Condition::of(PathBuf::new());
+            let told = condition.judge_with(failure(code), || Err(kind.into()));
+            matches!(told, Error::DiskFull)
+        };
+        assert!(is_full(ffi::SQLITE_IOERR_WRITE, QuotaExceeded));
+        assert!(is_full(ffi::SQLITE_IOERR_WRITE, StorageFull));
+        assert!(!is_full(ffi::SQLITE_IOERR_WRITE, Other));
+        let synced = ffi::SQLITE_IOERR_FSYNC;
+        assert!(!is_full(synced, QuotaExceeded), "the commit may be on the disk");
+        let condition = Condition::of(PathBuf::new());
+        let told = condition.judge_with(failure(ffi::SQLITE_IOERR_WRITE), || Ok(()));
+        assert!(
+            matches!(told, Error::DiskFailed),
+            "there is room, so it was the disk"
+        );
     }
 
     #[test]
