@@ -143,6 +143,10 @@ async fn figure<J: Job>(
     if let Some(reason) = outcome.reason {
         return Err(reason);
     }
+    anyhow::ensure!(
+        !outcome.micros.is_empty(),
+        "there was nothing left to do: take more --users, or fewer --seconds or --rounds"
+    );
     Ok(Figure::of(&outcome, usage, 0.0))
 }
 
