@@ -64,8 +64,9 @@ impl Restarter {
             return;
         }
         match restart(connection) {
-            Ok(true) => self.from = RESTART_FROM,
-            Ok(false) => {
+            Ok(Restart::Done) => self.from = RESTART_FROM,
+            Ok(Restart::Copying) => self.from = size + COPY_FROM,
+            Ok(Restart::Read) => {
                 tracing::warn!(
                     mebibytes = size >> 20,
                     "a long read keeps the write-ahead log from starting over"
@@ -80,12 +81,29 @@ impl Restarter {
     }
 }
 
-/// Answers whether the log is empty now.
-fn restart(connection: &Connection) -> rusqlite::Result<bool> {
+/// What became of starting the log over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restart {
+    /// The log is empty.
+    Done,
+    /// Its pages are being copied.
+    Copying,
+    /// Somebody still reads in it.
+    Read,
+}
+
+fn restart(connection: &Connection) -> rusqlite::Result<Restart> {
     connection.busy_timeout(PATIENCE)?;
-    let restarted = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    let restarted = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
     connection.busy_timeout(BUSY)?;
-    restarted.map(|busy| busy == 0)
+    // Whoever may not begin does not know how long the log is.
+    Ok(match restarted? {
+        (0, _) => Restart::Done,
+        (_, -1) => Restart::Copying,
+        _ => Restart::Read,
+    })
 }
 
 /// How often the log is looked at.
@@ -147,10 +165,10 @@ impl Erased {
         }
         let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         let cut = copied.and_then(|()| restart(connection));
-        if !matches!(cut, Ok(true)) {
+        if !matches!(cut, Ok(Restart::Done)) {
             self.note();
         }
-        cut
+        cut.map(|cut| cut == Restart::Done)
     }
 }
 
@@ -212,6 +230,8 @@ impl Drop for Checkpointer {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Barrier, thread};
+
     use super::*;
 
     fn frames(connection: &Connection, mode: &'static str) -> (i64, i64, i64) {
@@ -232,6 +252,35 @@ mod tests {
             "half a second after the last write"
         );
         assert!(!(0..10).any(|_| copier.is_due(20_001, 0)), "nothing waits");
+    }
+
+    #[test]
+    fn a_copy_under_way_is_no_long_read() {
+        static COPIES: Barrier = Barrier::new(2);
+        static ENDS: Barrier = Barrier::new(2);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("copy.db");
+        let [writer, reader, mut copier] = [(); 3].map(|()| super::super::connect(&path, 1).unwrap());
+        writer.execute_batch("CREATE TABLE one (n INTEGER)").unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM one").unwrap();
+        writer.execute_batch("INSERT INTO one VALUES (1)").unwrap();
+        assert_eq!(restart(&writer).unwrap(), Restart::Read);
+
+        let copy = thread::spawn(move || {
+            let wait = |_| {
+                COPIES.wait();
+                ENDS.wait();
+                false
+            };
+            copier.busy_handler(Some(wait)).unwrap();
+            frames(&copier, "RESTART")
+        });
+        COPIES.wait();
+        assert_eq!(restart(&writer).unwrap(), Restart::Copying);
+        ENDS.wait();
+        copy.join().unwrap();
+        reader.execute_batch("COMMIT").unwrap();
+        assert_eq!(restart(&writer).unwrap(), Restart::Done);
     }
 
     #[test]
