@@ -1,10 +1,7 @@
 //! Schemas made ready for checking: bounded before they are compiled, patterns in linear time, nothing fetched, and nothing that
 //! takes long on the threads that serve requests.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use domain::{
     base::{InstanceId, SchemaId},
@@ -12,14 +9,17 @@ use domain::{
 };
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Kind};
 use parking_lot::Mutex;
+use quick_cache::{Weighter, unsync::Cache};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use super::pattern::Known;
 use crate::error::{Error, Result};
 
-/// Compiled schemas that are kept.
-const KEPT: usize = 256;
+/// Compiled schemas and patterns of theirs that are kept, together. A pattern takes some 10 KiB.
+const KEPT: u64 = 4096;
+/// Schemas that are likely to be kept.
+const LIKELY: usize = 256;
 /// Memory that one pattern may take, in bytes.
 const PATTERN_BYTES: usize = 256 * 1024;
 /// Looks that take less than handing the work to another thread does.
@@ -198,10 +198,19 @@ fn shortened(text: &str) -> String {
 
 type Key = (InstanceId, SchemaId, u32);
 
-/// Compiled schemas by instance, id and revision; the oldest go first.
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<Key, Arc<Compiled>> for Weight {
+    fn weight(&self, _: &Key, compiled: &Arc<Compiled>) -> u64 {
+        1 + compiled.patterns.count()
+    }
+}
+
+/// Compiled schemas by instance, id and revision, as far as they are used.
 #[derive(Debug)]
 pub struct SchemaCache {
-    kept: Mutex<Kept>,
+    kept: Mutex<Cache<Key, Arc<Compiled>, Weight>>,
     /// Who may look at data for long at the same time.
     aside: Arc<Semaphore>,
 }
@@ -211,26 +220,20 @@ impl Default for SchemaCache {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, Into::into);
         Self {
-            kept: Mutex::default(),
+            kept: Mutex::new(Cache::with_weighter(LIKELY, KEPT, Weight)),
             aside: Arc::new(Semaphore::new(cores)),
         }
     }
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    by_key: HashMap<Key, Arc<Compiled>>,
-    order: VecDeque<Key>,
-}
-
 impl SchemaCache {
     /// The compiled form of a schema that was found sound when it was stored.
     pub(super) async fn get(&self, key: Key, schema: &Map<String, Value>) -> Result<Arc<Compiled>> {
-        if let Some(compiled) = self.kept.lock().by_key.get(&key) {
+        if let Some(compiled) = self.kept.lock().get(&key) {
             return Ok(Arc::clone(compiled));
         }
         let compiled = Arc::new(compile(schema.clone()).await?);
-        self.keep(key, &compiled);
+        self.kept.lock().insert(key, Arc::clone(&compiled));
         Ok(compiled)
     }
 
@@ -248,18 +251,6 @@ impl SchemaCache {
             done
         };
         tokio::task::spawn_blocking(job).await.map_err(|_| closed())
-    }
-
-    fn keep(&self, key: Key, compiled: &Arc<Compiled>) {
-        let mut kept = self.kept.lock();
-        if kept.by_key.insert(key.clone(), Arc::clone(compiled)).is_none() {
-            kept.order.push_back(key);
-        }
-        while kept.order.len() > KEPT {
-            if let Some(oldest) = kept.order.pop_front() {
-                kept.by_key.remove(&oldest);
-            }
-        }
     }
 }
 
@@ -382,15 +373,23 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_bounded_number_is_kept() {
-        let cache = SchemaCache::default();
-        let one = Arc::new(compiled(&json!({})));
-        for n in 0..2 * KEPT {
-            let id = SchemaId::from_trusted(&n.to_string());
-            cache.keep((InstanceId::from("1"), id, 1), &one);
-        }
-        let kept = cache.kept.lock();
-        assert_eq!((kept.by_key.len(), kept.order.len()), (KEPT, KEPT));
+    fn a_bounded_number_of_schemas_and_patterns_is_kept() {
+        let key = |n: u32| (InstanceId::from("1"), SchemaId::from_trusted("one"), n);
+        let keep = |schema: Value| {
+            let (cache, schema) = (SchemaCache::default(), Arc::new(compiled(&schema)));
+            for n in 0..5000 {
+                cache.kept.lock().insert(key(n), Arc::clone(&schema));
+            }
+            let kept = cache.kept.lock();
+            assert!(kept.weight() <= KEPT);
+            kept.len()
+        };
+        let patterns = |n| {
+            let each = (0..n).map(|n| (n.to_string(), json!({ "pattern": n.to_string() })));
+            json!({"properties": each.collect::<Map<_, _>>()})
+        };
+        assert!((4000..=4096).contains(&keep(patterns(0))));
+        assert!((3..=4).contains(&keep(patterns(900))));
     }
 
     fn too_costly(schema: &Value, data: &Value) {

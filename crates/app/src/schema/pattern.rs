@@ -39,6 +39,11 @@ impl Known {
         }
         Ok(Self { weights, names })
     }
+
+    /// How many patterns these are.
+    pub(super) fn count(&self) -> u64 {
+        self.weights.len() as u64
+    }
 }
 
 impl Patterns for Known {
