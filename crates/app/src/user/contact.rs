@@ -73,7 +73,7 @@ pub(super) async fn set_in(
     new: Option<&NewDestination>,
 ) -> Result<Option<Secret>> {
     let Some(new) = new else { return Ok(None) };
-    may_lead(caller, user, new)?;
+    may_hear(caller, user, new)?;
     let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, new);
     let before = user.head.seq;
     let set = Command::SetContact {
@@ -87,16 +87,22 @@ pub(super) async fn set_in(
     code::hand_over(ctx, work, user, new, draft, CONTACT).await
 }
 
-/// A factor that is bound to the contact goes where that goes. Who takes it there without its user, by their word or by reading the
-/// code, changes a credential.
-fn may_lead(caller: &Caller, user: &Stream<User>, new: &NewDestination) -> Result<()> {
+/// Whoever vouches for a contact or reads its code needs no one else to prove it; a code that is sent leads nowhere until it is entered.
+fn may_hear(caller: &Caller, user: &Stream<User>, new: &NewDestination) -> Result<()> {
+    match new.verification {
+        Verification::Send { .. } => Ok(()),
+        Verification::Return | Verification::Vouched => may_lead(caller, user, new.destination.channel()),
+    }
+}
+
+/// A factor that is bound to the contact goes where that goes. Who takes it there without its user, by their word, by reading the
+/// code, or by entering one that went wherever they said, changes a credential.
+fn may_lead(caller: &Caller, user: &Stream<User>, channel: Channel) -> Result<()> {
     let Some(person) = user.state.person() else {
         return Ok(());
     };
-    let alone = !matches!(new.verification, Verification::Send { .. });
-    let leads = alone && person.bound_otp(new.destination.channel()).is_some();
     let may = caller.user == user.id || caller.holds(Permission::UserCredentialWrite, &person.org);
-    if leads && !may {
+    if person.bound_otp(channel).is_some() && !may {
         return Err(Error::Denied(Permission::UserCredentialWrite));
     }
     Ok(())
@@ -109,7 +115,8 @@ const CONTACT: Occasion<'static> = Occasion {
     code_id: None,
 };
 
-/// Enters the code for the contact phone or e-mail: oneself, or with `user.write`.
+/// Enters the code for the contact phone or e-mail: oneself, or with `user.write`, and `user.credential.write` where a factor is
+/// bound to it.
 pub async fn verify(
     ctx: &Ctx,
     caller: &Caller,
@@ -127,6 +134,7 @@ pub async fn verify(
                 Box::pin(async move {
                     let need = Need::or_self(Permission::UserWrite);
                     let (mut user, _) = access::user_for(work, caller, target, need).await?;
+                    may_lead(caller, &user, channel)?;
                     let destination = destination_of(&user, channel);
                     let (attempt, subject) =
                         code::attempt(ctx, work, &user, Purpose::Contact, destination.as_ref(), entered)
@@ -183,7 +191,7 @@ pub async fn resend(
                         verification: verification.clone(),
                         language,
                     };
-                    may_lead(caller, &user, &new)?;
+                    may_hear(caller, &user, &new)?;
                     let draft = code::draft(ctx, caller, &user.id, Purpose::Contact, &new);
                     let Proof::Code(code) = draft.proof.clone() else {
                         return Err(Error::DeniedToSelf);

@@ -153,7 +153,7 @@ async fn a_bound_factor_is_led_elsewhere_by_its_user_or_with_the_right_to_creden
     let answer = user::patch(&ctx, &manager, &target, &patch).await;
     assert!(denied(answer.map(drop)));
 
-    // Sent, only its user can prove it, and until then the factor rests.
+    // Sent, it is for its user to prove, and until then the factor rests.
     contact::set(&ctx, &manager, &target, &elsewhere(SEND))
         .await
         .unwrap();
@@ -165,6 +165,41 @@ async fn a_bound_factor_is_led_elsewhere_by_its_user_or_with_the_right_to_creden
     contact::set(&ctx, &owner, &target, &elsewhere(Verification::Vouched))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_code_that_was_sent_leads_a_bound_factor_for_its_user_alone() {
+    let ctx = TestCtx::new().await;
+    let owner = ctx.owner().await;
+    let here = Scope::Org(ctx.foundation.org.clone());
+    let manager = ctx.caller_with(&[(here, Role::OrgUserManager)]).await;
+    for (channel, text, elsewhere) in [
+        (Channel::Sms, NUMBER, "+41791234569"),
+        (Channel::Email, ADDRESS, "manager@example.com"),
+    ] {
+        let me = ctx.plain_user().await;
+        let target = Target::of(me.user.clone());
+        let vouched = to(&ctx, text, Verification::Vouched);
+        contact::set(&ctx, &owner, &target, &vouched).await.unwrap();
+        otp::bind(&ctx, &me, &target, channel).await.unwrap();
+        contact::set(&ctx, &manager, &target, &to(&ctx, elsewhere, SEND))
+            .await
+            .unwrap();
+        let message = read_sent(&ctx).await.remove(0);
+        assert_eq!(message.destination.as_str(), elsewhere);
+        let answer = contact::verify(&ctx, &manager, &target, channel, &message.code).await;
+        assert!(matches!(
+            answer,
+            Err(Error::Denied(Permission::UserCredentialWrite))
+        ));
+        let person = read(&ctx, &owner, &target).await.1;
+        assert!(!person.otp_ready(person.bound_otp(channel).unwrap()));
+        contact::verify(&ctx, &me, &target, channel, &message.code)
+            .await
+            .unwrap();
+        let person = read(&ctx, &owner, &target).await.1;
+        assert!(person.otp_ready(person.bound_otp(channel).unwrap()));
+    }
 }
 
 #[tokio::test]
