@@ -265,7 +265,8 @@ pub async fn verify(
     done.map_err(taken)
 }
 
-/// Completes a registration that a link started: whoever answers its challenge is who was given it.
+/// Completes a registration that a link started: whoever answers its challenge is who was given it. What a caller started without
+/// one takes a caller who may.
 pub async fn finish_by_link(
     ctx: &Ctx,
     instance: &InstanceId,
@@ -278,6 +279,8 @@ pub async fn finish_by_link(
         .change("user.webauthn.verify", instance, user, ctx.now(), |work| {
             Box::pin(async move {
                 let mut user = work.load::<User>(user).await?;
+                let person = user.state.person().ok_or(Error::NotFound)?;
+                person.webauthn_by_link(factor)?;
                 verify_in(ctx, work, &mut user, factor, (answer, name))
             })
         })

@@ -927,6 +927,26 @@ async fn whoever_holds_the_link_needs_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_no_link_began_takes_a_caller_to_complete() {
+    let ctx = server().await;
+    let (me, owner) = (ctx.plain_user().await, ctx.owner().await);
+    let target = Target::of(me.user.clone());
+    let name = FactorName::parse("my key").unwrap();
+    for by in [&me, &owner] {
+        let started = start(&ctx, by, &target).await;
+        let answer = create_passkey(&started.options, PAGE, true).await.unwrap();
+        let by_link = (answer.as_object().unwrap(), &name);
+        let done = webauthn::finish_by_link(&ctx, &me.instance, &target.user, &started.factor, by_link).await;
+        assert_eq!(refusal(done), Refusal::WebauthnNotFound);
+        finish(&ctx, by, &target, &started.factor, &answer).await.unwrap();
+    }
+    assert_eq!(
+        store::rebuild_matches(&ctx.store).await.unwrap(),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test]
 async fn a_lock_ends_what_waits() {
     let ctx = server().await;
     let owner = ctx.owner().await;

@@ -173,6 +173,8 @@ pub enum Event {
         expires: Timestamp,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         by_sent_link: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_link: bool,
     },
     WebauthnVerified {
         id: FactorId,

@@ -1070,6 +1070,8 @@ fn events_are_frozen_and_hold_nothing_personal() {
         Event::WebauthnLinkUsed { id: link() },
         Event::WebauthnLinkEnded { id: link() },
         super::webauthn::tests::started(9),
+        super::webauthn::tests::started_by_link(9),
+        super::webauthn::tests::started_there(9),
         super::webauthn::tests::verified(9, "credential"),
         Event::WebauthnRemoved { id: id() },
         password_set(1, PasswordMeans::Role),

@@ -169,6 +169,8 @@ pub enum WebauthnProof {
         expires: Timestamp,
         /// Whether a link that was sent to the contact began it.
         by_sent_link: bool,
+        /// Whether any link began it.
+        by_link: bool,
     },
     /// Yes.
     Verified(NamedCredential),
@@ -249,6 +251,14 @@ impl Person {
             WebauthnProof::Pending { challenge, .. } => Ok((&factor.domain, challenge)),
         }
     }
+
+    /// Refuses a registration that waits and that no link began: whoever holds a link has no part in it.
+    pub fn webauthn_by_link(&self, id: &FactorId) -> Result<(), Refusal> {
+        match self.webauthn(id).map(|factor| &factor.proof) {
+            Some(WebauthnProof::Pending { by_link: false, .. }) => Err(Refusal::WebauthnNotFound),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// When the registrations and the link that wait are over.
@@ -302,26 +312,28 @@ pub(super) fn contact_moved(person: &Person, channel: Channel) -> Vec<Event> {
     begun.chain(link).collect()
 }
 
-/// Each start is a further factor. Registrations whose time is over make room; so does the oldest that still waits, for people
+/// Each start is a further factor. A link is judged before anything else: whoever has none that works hears nothing, and one that works
+/// stays when there is no room. Registrations whose time is over make room; so does the oldest that still waits, for people
 /// close the dialog of their browser and try again.
 pub(super) fn start(person: &Person, new: NewWebauthn, now: Timestamp) -> UserDecision {
+    let used = new.link.as_ref().map(|link| use_link(person, link, now));
+    let used = match used.transpose() {
+        Ok(used) => used,
+        Err(refused) => return refused,
+    };
     let Some(mut events) = make_room(person, now) else {
         return Decision::refuse(Refusal::TooManyFactors);
     };
-    let used_link = person.webauthn_link.as_ref().filter(|_| new.link.is_some());
-    let by_sent_link = used_link.is_some_and(RegistrationLink::was_sent);
-    if let Some(link) = &new.link {
-        match use_link(person, link, now) {
-            Ok(used) => events.push(used),
-            Err(refused) => return refused,
-        }
-    }
+    let used_link = person.webauthn_link.as_ref().filter(|_| used.is_some());
+    let (by_link, by_sent_link) = (used.is_some(), used_link.is_some_and(RegistrationLink::was_sent));
+    events.extend(used);
     events.push(Event::WebauthnStarted {
         id: new.id,
         domain: new.domain,
         challenge: Personal::Known(new.challenge),
         expires: new.expires,
         by_sent_link,
+        by_link,
     });
     Decision::accept(events)
 }
@@ -397,6 +409,7 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
             challenge,
             expires,
             by_sent_link,
+            by_link,
         } => {
             let factor = challenge.known().map(|challenge| WebauthnFactor {
                 id: id.clone(),
@@ -405,6 +418,7 @@ pub(super) fn evolve(person: &mut Person, event: &Event, at: Timestamp) {
                     challenge: challenge.clone(),
                     expires: *expires,
                     by_sent_link: *by_sent_link,
+                    by_link: *by_link,
                 },
                 added: at,
             });

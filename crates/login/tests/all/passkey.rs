@@ -166,7 +166,34 @@ async fn a_full_list_is_said_and_the_link_kept() {
             .await
             .unwrap();
     }
+    for (field, value) in [("id", "nothing"), ("code", "AAAAAAAAAAAA")] {
+        let mut stranger = carried(&user, &link);
+        stranger[field] = value.into();
+        let answer = world.post("/ui/webauthn/start", &stranger).await;
+        assert_eq!(answer.problem(), "link", "{field}");
+    }
     assert_eq!(world.start(&user, &link).await.problem(), "full");
+}
+
+#[tokio::test]
+async fn a_registration_that_no_link_began_is_not_completed_here() {
+    let world = World::new().await;
+    let user = world.test.plain_user().await;
+    let target = app::Target::of(user.user.clone());
+    let new = app::user::webauthn::NewRegistration {
+        domain: "localhost".into(),
+        attachment: None,
+        link: None,
+    };
+    let started = app::user::webauthn::start(&world.test, &user, &target, &new)
+        .await
+        .unwrap();
+    let body = json!({"user": user.user.as_str(), "factor": started.factor.as_str(), "name": "thief",
+        "credential": KeyAnswer::to(&started.options, PAGE).json()});
+    let answer = world.post("/ui/webauthn/finish", &body).await;
+    assert_eq!(answer.problem(), "late");
+    let person = app::user::get(&world.test, &user, &target).await.unwrap().person;
+    assert_eq!(person.webauthns[0].credential(), None);
 }
 
 #[tokio::test]

@@ -141,6 +141,9 @@ struct WebauthnBytes {
     /// While it is pending.
     #[prost(bool, tag = "8")]
     by_sent_link: bool,
+    /// While it is pending.
+    #[prost(bool, tag = "9")]
+    by_link: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -442,10 +445,12 @@ fn of_webauthn(factor: &WebauthnFactor) -> WebauthnBytes {
             challenge,
             expires,
             by_sent_link,
+            by_link,
         } => {
             all.challenge = Some(bytes(challenge.as_str()));
             all.expires = expires.0;
             all.by_sent_link = *by_sent_link;
+            all.by_link = *by_link;
         }
         WebauthnProof::Verified(named) => {
             all.name = bytes(named.name.as_str());
@@ -461,6 +466,7 @@ fn to_webauthn(factor: &WebauthnBytes) -> Result<WebauthnFactor> {
             challenge: Challenge::new(text(challenge)?),
             expires: Timestamp(factor.expires),
             by_sent_link: factor.by_sent_link,
+            by_link: factor.by_link,
         },
         None => WebauthnProof::Verified(NamedCredential {
             name: FactorName::from_trusted(text(&factor.name)?),
@@ -623,6 +629,7 @@ mod tests {
             challenge: Challenge::new("challenge"),
             expires,
             by_sent_link: false,
+            by_link: false,
         };
         let named = NamedCredential {
             name: FactorName::from_trusted("key"),
@@ -692,11 +699,18 @@ mod tests {
     fn everything_comes_back_as_it_was() {
         let person = everything();
         assert_eq!(decode(encode(&person).into()).unwrap(), person);
-        let mut by_link = person;
-        if let WebauthnProof::Pending { by_sent_link, .. } = &mut by_link.webauthns[0].proof {
-            *by_sent_link = true;
+        for (sent, link) in [(true, true), (false, true)] {
+            let mut begun = person.clone();
+            if let WebauthnProof::Pending {
+                by_sent_link,
+                by_link,
+                ..
+            } = &mut begun.webauthns[0].proof
+            {
+                (*by_sent_link, *by_link) = (sent, link);
+            }
+            assert_eq!(decode(encode(&begun).into()).unwrap(), begun);
         }
-        assert_eq!(decode(encode(&by_link).into()).unwrap(), by_link);
         let new = Person::new(
             OrgId::from_trusted("o"),
             Kind::Human,

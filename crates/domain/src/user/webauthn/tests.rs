@@ -46,12 +46,22 @@ pub(in crate::user) fn started(id: u8) -> Event {
         challenge: Personal::Known(Challenge::new("nonce")),
         expires: LATER,
         by_sent_link: false,
+        by_link: false,
     }
 }
 
-/// The same by a link that was sent.
-fn started_there(id: u8) -> Event {
+/// The same by a link whose code was answered.
+pub(in crate::user) fn started_by_link(id: u8) -> Event {
     let mut event = started(id);
+    if let Event::WebauthnStarted { by_link, .. } = &mut event {
+        *by_link = true;
+    }
+    event
+}
+
+/// The same by a link that was sent.
+pub(in crate::user) fn started_there(id: u8) -> Event {
+    let mut event = started_by_link(id);
     if let Event::WebauthnStarted { by_sent_link, .. } = &mut event {
         *by_sent_link = true;
     }
@@ -146,6 +156,17 @@ fn a_registration_is_completed_once_and_in_time() {
 }
 
 #[test]
+fn only_what_a_link_began_is_for_who_holds_one() {
+    let of = |began: Event| match given([began]).0 {
+        User::Present(person) => person.webauthn_by_link(&factor(1)),
+        User::Absent => Err(Refusal::NotFound),
+    };
+    assert_eq!(of(started(1)), Err(Refusal::WebauthnNotFound));
+    assert_eq!(of(started_by_link(1)), Ok(()));
+    assert_eq!(of(started_there(1)), Ok(()));
+}
+
+#[test]
 fn a_credential_is_registered_once() {
     given([started(1), verified(1, "a"), started(2)])
         .when(verify(2, "a"))
@@ -218,8 +239,21 @@ fn three_wrong_codes_end_a_link() {
 fn a_full_list_leaves_the_link_unused() {
     let keys = (0..10).flat_map(|id| [started(id), verified(id, &id.to_string())]);
     given(keys.chain([link_issued(5, 7)]))
-        .when(start_by(99, entered(5, 8)))
+        .when(start_by(99, entered(5, 7)))
         .refuses(Refusal::TooManyFactors);
+}
+
+#[test]
+fn only_who_has_the_link_hears_that_the_list_is_full() {
+    let keys = (0..10).flat_map(|id| [started(id), verified(id, &id.to_string())]);
+    let full = given(keys.chain([link_issued(5, 7)]));
+    let missed = Event::WebauthnLinkCheckFailed { id: link(5) };
+    full.when(start_by(99, entered(5, 8)))
+        .refuses_recording(Refusal::Code(Miss::Wrong), &[missed]);
+    full.when(start_by(99, entered(6, 7)))
+        .refuses(Refusal::LinkUnknown);
+    full.when_at(LATER, start_by(99, entered(5, 7)))
+        .refuses(Refusal::Code(Miss::Expired));
 }
 
 #[test]
@@ -279,7 +313,7 @@ fn a_link_that_was_sent_ends_with_the_address_that_it_went_to() {
         .records(&[changed("new@example.com"), verified()]);
     answered
         .when(start_by(1, entered(1, 7)))
-        .records(&[Event::WebauthnLinkUsed { id: link(1) }, started(1)]);
+        .records(&[Event::WebauthnLinkUsed { id: link(1) }, started_by_link(1)]);
     let number = Destination::from_trusted(Channel::Sms, "+41791234567");
     given([link_issued(1, 7)])
         .when(Command::SetContact {
