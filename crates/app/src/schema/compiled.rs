@@ -97,7 +97,8 @@ impl Compiled {
         let too_costly = || misfit(String::new(), "size");
         let no_right = |pointer| misfit(pointer, "urn:zitadel:schema:permission");
         let walk = self.walk();
-        if !walk.is_legible(stored, MAX_LOOKS) {
+        // What is sent is judged alone first, so that the answer does not depend on what is stored and hidden.
+        if !walk.is_legible(stored, MAX_LOOKS) || !walk.is_cheap(new, MAX_LOOKS) {
             return Err(too_costly());
         }
         let data = walk.with_hidden(stored, new, sides).map_err(no_right)?;
@@ -390,6 +391,19 @@ mod tests {
         };
         assert!((4000..=4096).contains(&keep(patterns(0))));
         assert!((3..=4).contains(&keep(patterns(900))));
+    }
+
+    #[test]
+    fn what_is_too_costly_to_check_does_not_tell_what_is_stored() {
+        let hidden = json!({"urn:zitadel:schema:permission": {"owner": "rw"},
+            "properties": {"many": {"items": {"type": "number"}}}});
+        let schema = compiled(&json!({"properties": {"private": hidden}}));
+        let many: Vec<u32> = (0..100_000).collect();
+        let sent = map(&json!({"private": {"many": many}}));
+        let answer = |stored: &Value| schema.admit(&map(stored), &sent, &[Side::Own]);
+        let there = answer(&json!({"private": {"risk": 7}}));
+        assert!(there.is_err());
+        assert_eq!(there, answer(&json!({})));
     }
 
     fn too_costly(schema: &Value, data: &Value) {

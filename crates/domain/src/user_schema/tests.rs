@@ -563,22 +563,52 @@ fn what_may_be_written_but_not_read_is_replaced_and_never_lost() {
 fn what_may_be_neither_read_nor_written_is_not_found_by_guessing() {
     let hidden = json!({"urn:zitadel:schema:permission": {"owner": "rw"}});
     let schema = parsed(
-        &json!({"properties": {"score": hidden, "list": hidden, "in": {"properties": {"h": hidden}}}}),
+        &json!({"properties": {"score": hidden, "list": hidden, "whole": hidden, "in": {"properties": {"h": hidden}}}}),
     );
-    let stored = json!({"score": 7, "list": [1], "in": {"h": true, "open": 1}});
+    let stored = json!({"score": 7, "list": [1], "whole": {"h": 1}, "in": {"h": true, "open": 1}});
     let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
-    let kept = json!({"score": 7, "list": [1], "in": {"h": true, "open": 2}});
+    let kept = json!({"score": 7, "list": [1], "whole": {"h": 1}, "in": {"h": true, "open": 2}});
     assert_eq!(own(&json!({"in": {"open": 2}})), Ok(kept));
     for (guess, at) in [
         (json!({"score": 7}), "/score"),
         (json!({"score": 8}), "/score"),
         (json!({"list": [1]}), "/list"),
+        (json!({"whole": {"h": 1}}), "/whole"),
+        (json!({"whole": {"h": 2}}), "/whole"),
+        (json!({"whole": {}}), "/whole"),
         (json!({"in": {"h": true}}), "/in/h"),
         (json!({"in": {"h": false}}), "/in/h"),
     ] {
         assert_eq!(own(&guess), Err(at.to_owned()), "{guess}");
     }
     assert_eq!(merged(&schema, &stored, &stored, Side::Owner), Ok(stored.clone()));
+}
+
+#[test]
+fn data_that_are_hidden_as_a_whole_are_not_found_by_guessing() {
+    let schema = parsed(&json!({"urn:zitadel:schema:permission": {"owner": "rw"}}));
+    let stored = json!({"h": 1});
+    let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
+    for guess in [json!({"h": 1}), json!({"h": 2}), json!({"other": 1})] {
+        assert_eq!(own(&guess), Err(String::new()), "{guess}");
+    }
+    assert_eq!(
+        own(&json!({})),
+        Ok(stored.clone()),
+        "what is shown can be sent back"
+    );
+    assert_eq!(merged(&schema, &stored, &stored, Side::Owner), Ok(stored.clone()));
+}
+
+#[test]
+fn an_object_that_may_be_written_but_not_read_keeps_what_may_not_be_written_in_it() {
+    let blind = json!({"urn:zitadel:schema:permission": {"owner": "rw", "self": "w"},
+        "properties": {"h": {"urn:zitadel:schema:permission": {"owner": "rw"}}}});
+    let schema = parsed(&json!({"properties": {"in": blind}}));
+    let stored = json!({"in": {"h": 1, "n": 1}});
+    let own = |new: &Value| merged(&schema, &stored, new, Side::Own);
+    assert_eq!(own(&json!({"in": {"n": 2}})), Ok(json!({"in": {"h": 1, "n": 2}})));
+    assert_eq!(own(&json!({"in": {"h": 1}})), Err("/in/h".to_owned()));
 }
 
 #[test]

@@ -118,8 +118,12 @@ impl<'a> Walk<'a> {
             return Ok(new.clone());
         }
         let looks = self.looks_at_root();
-        if !self.allow(&looks, sides, Wish::Read) && new.is_empty() {
+        let seen = self.allow(&looks, sides, Wish::Read);
+        if !seen && new.is_empty() {
             return Ok(stored.clone());
+        }
+        if !seen && !self.allow(&looks, sides, Wish::Write) {
+            return Err(String::new());
         }
         self.kept_object(&looks, stored, new, sides)
     }
@@ -490,11 +494,11 @@ impl Walk<'_> {
         let seen = self.allow(looks, sides, Wish::Read);
         match (old, new) {
             (old, None) if !seen => Ok(Some(old.clone())),
+            // Also when it is equal: whoever could send it again and again would learn what it is.
+            (_, Some(_)) if !seen && !self.allow(looks, sides, Wish::Write) => Err(String::new()),
             (Value::Object(old), Some(Value::Object(new))) => {
                 Ok(Some(Value::Object(self.kept_object(looks, old, new, sides)?)))
             }
-            // Also when it is equal: whoever could send it again and again would learn what it is.
-            (_, Some(_)) if !seen && !self.allow(looks, sides, Wish::Write) => Err(String::new()),
             (_, Some(new)) if !seen => Ok(Some(new.clone())),
             (Value::Object(old), None) => {
                 let kept = self.kept_object(looks, old, &Map::new(), sides)?;
