@@ -357,6 +357,7 @@ fn invalid(op: Op, reason: Invalid) -> Answer {
         Invalid::Username(UsernameError::Character) => ("MERLON-o5Pk8FsU", Text::UsernameCharacter),
         Invalid::Username(UsernameError::Lookalike) => ("MERLON-B3vJ6nHt", Text::UsernameLookalike),
         Invalid::Username(UsernameError::OfOrganization) => ("MERLON-c6Rk2WxN", Text::UsernameOfOrganization),
+        Invalid::TooManyUsernames => ("MERLON-P2wU7nHc", Text::UsernamesTooMany),
         Invalid::FactorName(_) => ("MERLON-H3rZ5vJf", Text::FactorNameInvalid),
         Invalid::Domain => ("MERLON-G6pX9cWd", Text::WebauthnDomainUnknown),
         Invalid::Answer(fault) => webauthn_answer(fault),

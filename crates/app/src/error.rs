@@ -35,6 +35,9 @@ pub enum Invalid {
     /// A username.
     #[error(transparent)]
     Username(#[from] UsernameError),
+    /// More usernames than a user can have.
+    #[error("there are more usernames than a user can have")]
+    TooManyUsernames,
     /// The name of a factor.
     #[error(transparent)]
     FactorName(#[from] FactorNameError),

@@ -65,6 +65,7 @@ errors-factor-name-invalid = { $field } ist kein Name. Ein Name hat 1 bis 200 Ze
 errors-user-username-already-exists = Dieser Benutzername ist vergeben. Wählen Sie einen anderen.
 errors-user-username-not-found = Der Benutzer hat keinen solchen Benutzernamen. Prüfen Sie dessen Id.
 errors-user-username-too-many = Der Benutzer hat so viele Benutzernamen, wie erlaubt sind. Entfernen Sie einen, der nicht mehr gebraucht wird.
+errors-user-usernames-too-many = { $field } zählt mehr Benutzernamen auf, als ein Benutzer haben kann. Geben Sie höchstens 10 an.
 errors-user-username-empty = { $field }: Der Benutzername ist leer. Geben Sie mindestens einen Buchstaben oder eine Ziffer an.
 errors-user-username-too-long = { $field }: Der Benutzername ist zu lang. Geben Sie höchstens 200 Zeichen an.
 errors-user-username-character = { $field }: Der Benutzername hat ein Zeichen, das nicht erlaubt ist. Verwenden Sie Buchstaben, Ziffern und sichtbare ASCII-Zeichen ohne Leerzeichen.

@@ -65,6 +65,7 @@ errors-factor-name-invalid = { $field } is no name. A name has 1 to 200 characte
 errors-user-username-already-exists = This username is taken. Choose another one.
 errors-user-username-not-found = The user has no such username. Check its id.
 errors-user-username-too-many = The user has as many usernames as are allowed. Remove one that is no longer used.
+errors-user-usernames-too-many = { $field } lists more usernames than a user can have. Give at most 10.
 errors-user-username-empty = { $field }: the username is empty. Give at least one letter or digit.
 errors-user-username-too-long = { $field }: the username is too long. Give at most 200 characters.
 errors-user-username-character = { $field }: the username has a character that is not allowed. Use letters, digits and visible ASCII signs, without blanks.

@@ -97,6 +97,7 @@ fn wrong_inputs() -> Vec<Error> {
         Invalid::Username(UsernameError::Character),
         Invalid::Username(UsernameError::Lookalike),
         Invalid::Username(UsernameError::OfOrganization),
+        Invalid::TooManyUsernames,
         Invalid::FactorName(FactorName::parse("").expect_err("no name")),
         Invalid::Domain,
         Invalid::Answer(AnswerFault::Malformed),

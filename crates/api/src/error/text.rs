@@ -77,6 +77,7 @@ texts! {
     UsernameTaken "errors-user-username-already-exists",
     UsernameNotFound "errors-user-username-not-found",
     UsernameTooMany "errors-user-username-too-many",
+    UsernamesTooMany "errors-user-usernames-too-many",
     UsernameEmpty "errors-user-username-empty",
     UsernameTooLong "errors-user-username-too-long",
     UsernameCharacter "errors-user-username-character",

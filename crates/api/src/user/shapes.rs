@@ -27,8 +27,8 @@ macro_rules! shapes {
             use domain::{
                 base::{CodeId, IdpId},
                 user::{
-                    Channel, Destination, ExternalUser, NameScope, OtpFactor, OwnName, Person, UserState,
-                    WebauthnFactor,
+                    Channel, Destination, ExternalUser, MOST_USERNAMES, NameScope, OtpFactor, OwnName,
+                    Person, UserState, WebauthnFactor,
                 },
             };
             use $schema as Schema;
@@ -225,6 +225,13 @@ macro_rules! shapes {
                 asked: Option<wire::SetAuthenticators>,
             ) -> app::Result<(Vec<NewUsername>, Option<InitialPassword>)> {
                 let asked = asked.unwrap_or_default();
+                // Reading a name takes its time, and nobody was asked yet whether this caller may do anything.
+                if asked.usernames.len() > MOST_USERNAMES {
+                    return Err(Error::invalid(
+                        "authenticators.usernames",
+                        Invalid::TooManyUsernames,
+                    ));
+                }
                 let names = asked.usernames.into_iter().map(|n| username(Some(n)));
                 let names = names.collect::<app::Result<_>>()?;
                 Ok((names, asked.password.map(initial_password).transpose()?))
@@ -413,3 +420,28 @@ shapes!(
     proto::zitadel::resources::user::v3alpha::GetSchema,
     generation_resources
 );
+
+#[cfg(test)]
+mod tests {
+    use app::Error;
+
+    /// Each of the names is none, so whoever reads one says so.
+    #[test]
+    fn more_names_than_a_user_can_have_are_refused_unread() {
+        use proto::zitadel::{resources::user::v3alpha as resources, user::v3alpha as generation_2024};
+        let new = super::resources::authenticators(Some(resources::SetAuthenticators {
+            usernames: vec![resources::SetUsername::default(); 200_000],
+            ..Default::default()
+        }));
+        let old = super::generation_2024::authenticators(Some(generation_2024::SetAuthenticators {
+            usernames: vec![generation_2024::SetUsername::default(); 11],
+            ..Default::default()
+        }));
+        for answer in [new, old] {
+            let Err(Error::Invalid { field, .. }) = answer else {
+                panic!("refused")
+            };
+            assert_eq!(field, "authenticators.usernames");
+        }
+    }
+}

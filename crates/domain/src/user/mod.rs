@@ -29,7 +29,7 @@ pub use password::{NewPassword, Password, PasswordAttempt, PasswordMeans, Passwo
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use state::{Kind, Membership, Person, SchemaRef, User, UserState};
 pub use totp::{SealedSecret, TotpAttempt, TotpFactor, TotpProof};
-pub use username::{NameScope, OwnName, Username, UsernameError};
+pub use username::{MOST_USERNAMES, NameScope, OwnName, Username, UsernameError};
 pub use webauthn::{
     Challenge, Credential, FactorName, FactorNameError, LinkAttempt, NamedCredential, NewWebauthn, PublicKey,
     RegistrationLink, WebauthnFactor, WebauthnProof,

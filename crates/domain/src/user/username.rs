@@ -15,7 +15,7 @@ use super::{Event, Person, Refusal, UserDecision};
 use crate::base::{Decision, Personal, Timestamp, UsernameId};
 
 /// Most usernames that a user can have.
-pub(super) const MOST_PER_USER: usize = 10;
+pub const MOST_USERNAMES: usize = 10;
 
 /// Most characters of a name, as written and in its one form.
 const LONGEST: usize = 200;
@@ -205,7 +205,7 @@ pub(super) fn add(person: &Person, id: UsernameId, name: Username, scope: NameSc
     if person.usernames.iter().any(same) {
         return Decision::refuse(Refusal::UsernameTaken);
     }
-    if person.usernames.len() >= MOST_PER_USER {
+    if person.usernames.len() >= MOST_USERNAMES {
         return Decision::refuse(Refusal::TooManyUsernames);
     }
     Decision::accept([Event::UsernameAdded {
