@@ -282,6 +282,9 @@ fn refused(op: Op, refusal: Refusal, now: Timestamp) -> Answer {
             Text::contact_missing(channel),
         ),
         Refusal::ContactVerified(channel) => contact_verified(channel),
+        Refusal::DataTooLong => {
+            Answer::new(InvalidArgument, "MERLON-N3vD6kXs", Text::DataTooLong).with("field", "data")
+        }
         Refusal::NoCode => no_code(op),
         Refusal::Code(miss) => missed(op, miss, now),
         Refusal::FactorNotFound(channel) => factor_not_found(channel),

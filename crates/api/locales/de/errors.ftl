@@ -131,6 +131,7 @@ errors-user-schema-endless = Bei { $pointer } verweist das Schema für denselben
 errors-user-schema-keyword = Das Schlüsselwort bei { $pointer } wird nicht angenommen. Verweisen Sie auf Schemas stattdessen mit einem Zeiger wie #/$defs/name.
 errors-user-schema-pattern = Das Muster bei { $pointer } wird nicht angenommen. Es muss ein regulärer Ausdruck ohne Vorausschau und Rückverweise sein, und von mäßiger Größe.
 errors-user-schema-too-large = Bei { $pointer } ist das Schema zu groß. Es darf 64 KiB, 32 Ebenen und 1000 Schemas haben.
+errors-user-data-too-long = { $field } darf als JSON-Text höchstens 64 KiB haben. Lassen Sie weg, was nicht gebraucht wird.
 errors-user-schema-data-invalid = Die Daten passen bei { $pointer } nicht zum Benutzerschema, nach der Regel { $rule }.
 errors-user-schema-authenticator-not-possible = Benutzer dieses Schemas dürfen { $what } nicht haben. Nehmen Sie es in die möglichen Faktoren des Schemas auf.
 

@@ -131,6 +131,7 @@ errors-user-schema-endless = At { $pointer } the schema refers to itself for the
 errors-user-schema-keyword = The keyword at { $pointer } is not taken. Refer to schemas by a pointer such as #/$defs/name instead.
 errors-user-schema-pattern = The pattern at { $pointer } is not taken. It must be a regular expression without look-around and back references, and of moderate size.
 errors-user-schema-too-large = At { $pointer } the schema is too large. It may have 64 KiB, 32 levels and 1000 schemas.
+errors-user-data-too-long = { $field } may have 64 KiB as JSON text at most. Leave out what is not needed.
 errors-user-schema-data-invalid = The data do not fit the user schema at { $pointer }, by the rule { $rule }.
 errors-user-schema-authenticator-not-possible = Users of this schema may not have { $what }. Add it to the possible authenticators of the schema.
 

@@ -43,6 +43,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NotInactive,
         Refusal::AlreadyLocked,
         Refusal::NotLocked,
+        Refusal::DataTooLong,
         Refusal::NoCode,
         Refusal::TooManyFactors,
         Refusal::TooManyTokens,

@@ -138,6 +138,7 @@ texts! {
     SchemaKeyword "errors-user-schema-keyword",
     SchemaPattern "errors-user-schema-pattern",
     SchemaTooLarge "errors-user-schema-too-large",
+    DataTooLong "errors-user-data-too-long",
     SchemaDataInvalid "errors-user-schema-data-invalid",
     AuthenticatorNotPossible "errors-user-schema-authenticator-not-possible",
     IdpAlreadyExists "errors-idp-already-exists",

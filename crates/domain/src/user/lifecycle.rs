@@ -8,12 +8,22 @@ use crate::{
     base::{Decision, OrgId, Personal},
 };
 
+/// The longest JSON text of a user's data, in bytes.
+pub(super) const MAX_DATA_BYTES: usize = 64 * 1024;
+
+fn length(data: &Map<String, Value>) -> usize {
+    serde_json::to_string(data).map_or(usize::MAX, |text| text.len())
+}
+
 pub(super) fn create(
     org: OrgId,
     kind: Kind,
     schema: Option<SchemaRef>,
     data: Map<String, Value>,
 ) -> UserDecision {
+    if length(&data) > MAX_DATA_BYTES {
+        return Decision::refuse(Refusal::DataTooLong);
+    }
     Decision::accept([Event::UserCreated {
         org,
         kind,
@@ -22,10 +32,15 @@ pub(super) fn create(
     }])
 }
 
-/// Data is replaced as a whole, not merged; equal data (compared as values) changes nothing.
+/// Data is replaced as a whole, not merged; equal data (compared as values) changes nothing. What was stored before there was a
+/// limit may stay and shrink.
 pub(super) fn set_data(person: &Person, data: Map<String, Value>) -> UserDecision {
     if person.data == data {
         return Decision::accept([]);
+    }
+    let length_now = length(&data);
+    if length_now > MAX_DATA_BYTES && length_now > length(&person.data) {
+        return Decision::refuse(Refusal::DataTooLong);
     }
     Decision::accept([Event::DataChanged {
         data: Personal::Known(data),

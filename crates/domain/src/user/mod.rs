@@ -327,6 +327,9 @@ pub enum Refusal {
     /// The contact is verified already.
     #[error("the contact is verified already")]
     ContactVerified(Channel),
+    /// The data are longer than is allowed.
+    #[error("the data are too long")]
+    DataTooLong,
     /// No code is waiting.
     #[error("no code is waiting")]
     NoCode,

@@ -324,6 +324,40 @@ fn equal_data_changes_nothing() {
     .records(&[]);
 }
 
+/// Data whose JSON text has so many bytes.
+fn data_of(bytes: usize) -> Map<String, serde_json::Value> {
+    let text = "x".repeat(bytes - r#"{"a":""}"#.len());
+    Map::from_iter([("a".to_owned(), text.into())])
+}
+
+#[test]
+fn data_have_an_end() {
+    const MOST: usize = 64 * 1024;
+    let create = |bytes| Command::Create {
+        org: OrgId::from_trusted("org"),
+        kind: Kind::Human,
+        schema: None,
+        data: data_of(bytes),
+    };
+    let set = |bytes| Command::SetData(data_of(bytes));
+    let nobody = Given(User::Absent);
+    assert!(nobody.when(create(MOST)).answer.is_ok());
+    nobody.when(create(MOST + 1)).refuses(Refusal::DataTooLong);
+    let small = given([]);
+    assert!(small.when(set(MOST)).answer.is_ok());
+    small.when(set(MOST + 1)).refuses(Refusal::DataTooLong);
+    let large = given([Event::DataChanged {
+        data: Personal::Known(data_of(3 * MOST)),
+    }]);
+    large.when(set(3 * MOST)).records(&[]);
+    assert!(
+        large.when(set(2 * MOST)).answer.is_ok(),
+        "what is too long may shrink"
+    );
+    large.when(set(3 * MOST + 1)).refuses(Refusal::DataTooLong);
+    assert!(large.when(Command::Deactivate).answer.is_ok());
+}
+
 #[test]
 fn a_new_phone_gets_a_code_and_a_vouched_one_is_verified() {
     given([])
