@@ -82,6 +82,12 @@ impl Compiled {
         }
     }
 
+    /// Whether some part of the data is kept from these sides, or from their changes; so it is when it is too costly to tell.
+    pub(super) fn withholds(&self, data: &Map<String, Value>, sides: &[Side]) -> bool {
+        let walk = self.walk();
+        !walk.is_legible(data, MAX_LOOKS) || walk.withholds(data, sides)
+    }
+
     /// Data as they will be stored in the place of `stored`: with what the sides may not see left as it is. Fails when
     /// they do not fit, or change what the sides may not write.
     pub(super) fn admit(

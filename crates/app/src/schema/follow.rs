@@ -118,6 +118,29 @@ pub(crate) async fn look_by(
     }))
 }
 
+/// Whether the schema that somebody follows keeps some part of their data from these sides, or from their changes.
+pub(crate) async fn withholds(
+    ctx: &Ctx,
+    work: &mut Work<'_>,
+    person: &Person,
+    sides: &[Side],
+) -> Result<bool> {
+    let Some(follows) = &person.schema else {
+        return Ok(false);
+    };
+    let schema = work.load::<UserSchema>(&follows.id).await?;
+    // As where it is read: should the schema be gone, nothing says who may.
+    let Some(content) = schema.state.content() else {
+        return Ok(true);
+    };
+    let compiled = compiled(ctx, work.instance(), &follows.id, content).await?;
+    if compiled.is_read_at_once(&person.data) {
+        return Ok(compiled.withholds(&person.data, sides));
+    }
+    let (data, sides) = (person.data.clone(), sides.to_vec());
+    ctx.schemas.aside(move || compiled.withholds(&data, &sides)).await
+}
+
 /// Whether somebody may come to this schema with the authenticators that they have. Fails with [`Error::NotPossible`].
 pub(crate) fn may_bring(schema: &Stream<UserSchema>, person: &Person) -> Result<()> {
     let content = schema.state.content().ok_or(Error::SchemaUnknown)?;

@@ -14,7 +14,7 @@ use store::{Stream, Work, read::user_schema as rows};
 
 pub use compiled::{Misfit, SchemaCache};
 pub use follow::{Followed, may_have};
-pub(crate) use follow::{admit, look, look_by, may_bring, newest};
+pub(crate) use follow::{admit, look, look_by, may_bring, newest, withholds};
 pub use store::{
     Filter, Head, Page, TextMatch,
     read::user_schema::{Entry, Leaf, SortBy},

@@ -287,7 +287,7 @@ pub async fn patch(ctx: &Ctx, caller: &Caller, target: &Target, patch: &UserPatc
 }
 
 /// Data without a schema are taken as they are; a schema has the last word on others. Users do not choose their own
-/// schema, for that would be choosing their own rights.
+/// schema, for that would be choosing their own rights; nor do others one by which they get at what the old one keeps from them.
 async fn patch_data(
     ctx: &Ctx,
     caller: &Caller,
@@ -301,6 +301,10 @@ async fn patch_data(
     let other = patch.schema.as_ref().filter(|id| Some(*id) != current);
     if other.is_some() && grant == Grant::Own {
         return Err(Error::Denied(Permission::UserWrite));
+    }
+    let sides = sides(grant, caller, &user.id);
+    if other.is_some() {
+        may_leave(ctx, caller, person, &sides, work).await?;
     }
     let Some(id) = other.or(current).cloned() else {
         if let Some(data) = &patch.data {
@@ -316,12 +320,26 @@ async fn patch_data(
         schema::may_bring(&newest, person)?;
     }
     let new = patch.data.as_ref().unwrap_or(&person.data);
-    let sides = sides(grant, caller, &user.id);
     let both = (&person.data, new);
     let (follows, data) = schema::admit(ctx, &caller.instance, &newest, both, &sides).await?;
     work.decide(user, Command::SetData(data))?;
     work.decide(user, Command::Follow(follows))?;
     Ok(())
+}
+
+/// What a schema keeps from its caller would be theirs under another one. Whoever may change the schema itself may have it so.
+async fn may_leave(
+    ctx: &Ctx,
+    caller: &Caller,
+    person: &Person,
+    sides: &[Side],
+    work: &mut Work<'_>,
+) -> Result<()> {
+    let permission = Permission::UserSchemaWrite;
+    if caller.holds_instance_wide(permission) || !schema::withholds(ctx, work, person, sides).await? {
+        return Ok(());
+    }
+    Err(Error::Denied(permission))
 }
 
 /// A role looks from the owner's side; whoever looks at themselves has their own side as well.

@@ -24,6 +24,7 @@ mod never_panics;
 mod otp;
 mod password;
 mod race;
+mod schema;
 mod search;
 mod stronger;
 mod token;

@@ -447,6 +447,29 @@ fn everybody_reads_what_is_theirs_to_read() {
 }
 
 #[test]
+fn what_is_kept_from_a_side_or_from_its_changes_is_withheld() {
+    let (document, patterns) = (person(), tried(1, |_, _| false));
+    let walk = Walk::new(&document, &patterns);
+    let withheld = |data: &Value, side| walk.withholds(&map(data), &[side]);
+    for (data, owner, own) in [
+        (json!({}), false, false),
+        (json!({"name": "Ada", "free": {"a": [1]}}), false, false),
+        (json!({"level": 2}), false, true),
+        (json!({"salary": 1}), false, true),
+        (json!({"diary": {}}), true, false),
+        (json!({"notes": [{"n": 1}]}), false, false),
+        (json!({"notes": [{"n": 1}, {"secret": 1}]}), false, true),
+    ] {
+        assert_eq!(withheld(&data, Side::Owner), owner, "{data}");
+        assert_eq!(withheld(&data, Side::Own), own, "{data}");
+    }
+    let whole = parsed(&json!({"urn:zitadel:schema:permission": {"owner": "rw", "self": "w"}}));
+    let walk = Walk::new(&whole, &patterns);
+    assert!(walk.withholds(&map(&json!({"a": 1})), &[Side::Own]));
+    assert!(!walk.withholds(&Map::new(), &[Side::Own]));
+}
+
+#[test]
 fn only_changes_need_the_right_to_write() {
     let stored = json!({"name": "Ada", "level": 2, "home": {"a/b": 1, "c": 2}});
     let denied = |new: &Value, side| denied(&stored, new, side);

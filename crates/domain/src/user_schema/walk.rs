@@ -128,6 +128,16 @@ impl<'a> Walk<'a> {
         self.kept_object(&looks, stored, new, sides)
     }
 
+    /// Whether some part of these data is kept from these sides, or from their changes.
+    pub fn withholds(&self, data: &Map<String, Value>, sides: &[Side]) -> bool {
+        const EITHER: &[Wish] = &[Wish::Read, Wish::Write];
+        if !self.document.binds() || data.is_empty() {
+            return false;
+        }
+        let looks = self.looks_at_root();
+        !self.allow_all(&looks, sides, EITHER) || self.bars_within(&looks, data, sides, EITHER)
+    }
+
     /// Where these data change something that these sides may not write, as a JSON pointer.
     pub fn unwritable(
         &self,
@@ -246,6 +256,10 @@ impl<'a> Walk<'a> {
         *tried
             .entry(pattern)
             .or_insert_with(|| self.patterns.matches(&self.document.patterns[pattern], name))
+    }
+
+    fn allow_all(&self, looks: &Looks, sides: &[Side], wishes: &[Wish]) -> bool {
+        wishes.iter().all(|wish| self.allow(looks, sides, *wish))
     }
 
     fn allow(&self, looks: &Looks, sides: &[Side], wish: Wish) -> bool {
@@ -447,19 +461,34 @@ impl Walk<'_> {
 
     /// Whether some part of it is kept from these sides.
     fn hides(&self, looks: &Looks, value: &Value, sides: &[Side]) -> bool {
-        if !self.allow(looks, sides, Wish::Read) {
+        self.bars(looks, value, sides, &[Wish::Read])
+    }
+
+    /// Whether one of these wishes is not allowed somewhere in it.
+    fn bars(&self, looks: &Looks, value: &Value, sides: &[Side], wishes: &[Wish]) -> bool {
+        if !self.allow_all(looks, sides, wishes) {
             return true;
         }
         match value {
-            Value::Object(object) => object
-                .iter()
-                .any(|(name, value)| self.hides(&self.looks_at_property(looks, name), value, sides)),
+            Value::Object(object) => self.bars_within(looks, object, sides, wishes),
             Value::Array(items) => items
                 .iter()
                 .enumerate()
-                .any(|(index, item)| self.hides(&self.looks_at_item(looks, index), item, sides)),
+                .any(|(index, item)| self.bars(&self.looks_at_item(looks, index), item, sides, wishes)),
             _ => false,
         }
+    }
+
+    fn bars_within(
+        &self,
+        looks: &Looks,
+        object: &Map<String, Value>,
+        sides: &[Side],
+        wishes: &[Wish],
+    ) -> bool {
+        object
+            .iter()
+            .any(|(name, value)| self.bars(&self.looks_at_property(looks, name), value, sides, wishes))
     }
 }
 
