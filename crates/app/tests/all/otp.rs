@@ -236,6 +236,10 @@ async fn eleven_factors_of_a_kind_are_one_too_many() {
     let answer = otp::add(&ctx, &owner, &target, &to(&ctx, NUMBER, Verification::Vouched)).await;
     assert!(matches!(answer, Err(Error::Refused(Refusal::TooManyFactors))));
     add_returning(&ctx, &owner, &target, ADDRESS).await;
+    let contact = to(&ctx, NUMBER, Verification::Vouched);
+    contact::set(&ctx, &owner, &target, &contact).await.unwrap();
+    let answer = otp::bind(&ctx, &owner, &target, Channel::Sms).await;
+    assert!(matches!(answer, Err(Error::Refused(Refusal::TooManyFactors))));
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(super) fn add(person: &Person, id: FactorId, destination: Destination, proof
     if let Some(pending) = person.own_otp(&destination) {
         return Decision::accept([proven(pending.id.clone(), channel, proof)]);
     }
-    if person.otps.iter().filter(|f| f.channel == channel).count() >= MOST_PER_CHANNEL {
+    if is_full(person, channel) {
         return Decision::refuse(Refusal::TooManyFactors);
     }
     let added = Event::OtpAdded {
@@ -66,6 +66,10 @@ pub(super) fn add(person: &Person, id: FactorId, destination: Destination, proof
         Proof::Vouched => Decision::accept([added]),
         Proof::Code(code) => Decision::accept([added, Event::OtpCodeIssued { id, channel, code }]),
     }
+}
+
+fn is_full(person: &Person, channel: Channel) -> bool {
+    person.otps.iter().filter(|f| f.channel == channel).count() >= MOST_PER_CHANNEL
 }
 
 fn taken(person: &Person, destination: &Destination) -> bool {
@@ -119,6 +123,9 @@ pub(super) fn add_bound(person: &Person, id: FactorId, channel: Channel) -> User
     }
     if !person.contact(channel).is_some_and(|c| c.verified) {
         return Decision::refuse(Refusal::ContactUnverified(channel));
+    }
+    if is_full(person, channel) {
+        return Decision::refuse(Refusal::TooManyFactors);
     }
     Decision::accept([Event::OtpBound { id, channel }])
 }

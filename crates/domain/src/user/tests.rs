@@ -538,6 +538,14 @@ fn ten_factors_of_a_kind_are_enough() {
         proof: Proof::Vouched,
     };
     assert!(full.when(mail).answer.is_ok());
+    let own = (0..10).map(|n| otp_added(n, n));
+    let bind = Command::AddBoundOtp {
+        id: factor(13),
+        channel: Channel::Sms,
+    };
+    given([phone_set(11), phone_verified()].into_iter().chain(own))
+        .when(bind)
+        .refuses(Refusal::TooManyFactors);
 }
 
 #[test]
