@@ -30,6 +30,8 @@ const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 const MOST_PBKDF2_ROUNDS: u64 = 2_000_000;
 const SHA_CRYPT_ROUNDS: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
 const PHPASS_ROUNDS_LOG2: std::ops::RangeInclusive<u8> = 7..=20;
+/// Longest entry of the schemes that go through all of it in each round, in bytes: what `crypt(3)` takes (`CRYPT_MAX_PASSPHRASE_SIZE`).
+const LONGEST_OF_CRYPT: usize = 512;
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 1..=64;
 const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -129,8 +131,23 @@ impl Encoded {
         scheme.map(Self)
     }
 
+    /// Whether its cost grows with the entry as well as with its rounds.
+    fn is_of_crypt(&self) -> bool {
+        match self.0 {
+            Scheme::ShaCrypt(_) | Scheme::Md5Crypt { .. } | Scheme::Phpass { .. } => true,
+            Scheme::Argon2 { .. }
+            | Scheme::Scrypt { .. }
+            | Scheme::Firebase { .. }
+            | Scheme::Pbkdf2 { .. }
+            | Scheme::Bcrypt(_) => false,
+        }
+    }
+
     /// Whether this is the password; takes its time.
     pub(super) fn matches(&self, password: &[u8], memory: &mut Memory) -> bool {
+        if password.len() > LONGEST_OF_CRYPT && self.is_of_crypt() {
+            return false;
+        }
         match &self.0 {
             Scheme::Argon2 { argon2, bytes } => {
                 bytes.are(|salt, out| memory.derive(argon2, password, salt, out))

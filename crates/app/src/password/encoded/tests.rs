@@ -119,6 +119,35 @@ fn every_damage_is_refused_or_matches_nothing() {
     }
 }
 
+/// Hashes of passlib, of so many times the letter p.
+#[rustfmt::skip]
+const OF_LONG_ENTRIES: [(usize, &str); 6] = [
+    (512, "$5$rounds=1000$sodiumcl$skLGlzsG8z1KtgIDmHlAm1ORJuRRR0SbkL1e3VJprw/"),
+    (512, "$6$rounds=1000$sodiumcl$l71Jbhw5rqrPsrUYaj0GBI2oQhXMIsksSwYJkNUDSXd7gTcom5oGFsaIulK/oz2ZNf4tmwqWsM0rMv.BHXNyd/"),
+    (513, "$5$rounds=1000$sodiumcl$/gUbQA8FQ6uHqcEnVC25qBSeOM2i1Ex7gbYBl9gmy03"),
+    (513, "$6$rounds=1000$sodiumcl$3x3chYyHMe/HPpkUnCJ22D1wb7JiZ01JJVhAljNQoc.rOmQTONMuM/C/15fpZnrdD20pVJgyU/roZhNhoH0Kd0"),
+    (4096, "$5$rounds=1000$sodiumcl$HYjj9BpN0GnPRgk1mnGJnennHGT.Pm3fzRjC8PUmJMD"),
+    (4096, "$6$rounds=1000$sodiumcl$wNfpzXJC6hO0.5fDeZANHaV0e64XAATmQr.DZdFWl.0Z.ha067cQv/dVLmKswsN0IHOD33AXHr7mi.e.AEkTV1"),
+];
+
+/// Longer entries have hashes too, but the old schemes go through all of the entry in each of their rounds.
+#[test]
+fn an_entry_longer_than_crypt_takes_matches_nothing() {
+    const SALT: &[u8] = b"sodiumcl";
+    let mut memory = Memory::default();
+    for length in [512, 513, 4096] {
+        let entry = "p".repeat(length).into_bytes();
+        let md5 = |magic| format!("{magic}sodiumcl${}", digest::md5_crypt(&entry, magic, SALT));
+        let phpass = format!("$P$5sodiumcl{}", digest::phpass(&entry, 7, SALT));
+        let sha = OF_LONG_ENTRIES.iter().filter(|(of, _)| *of == length);
+        let sha = sha.map(|(_, hash)| (*hash).to_owned());
+        for hash in sha.chain([md5("$1$"), md5("$apr1$"), phpass]) {
+            let matches = Encoded::parse(&hash).unwrap().matches(&entry, &mut memory);
+            assert_eq!(matches, length <= 512, "{length}: {hash}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_hash_is_refused_by_kind() {
     const SALT: &str = "MDEyMzQ1Njc4OWFiY2RlZg";
