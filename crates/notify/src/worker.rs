@@ -256,7 +256,7 @@ impl Worker {
                 Err(_) => _ = timeout(STORE_PAUSE, self.stop.cancelled()).await,
             }
         }
-        tracing::error!(message = due.id(), "a finished message could not be removed");
+        tracing::error!(delivery = due.id(), "a finished message could not be removed");
         report::outcome(label, due, outcome);
     }
 
@@ -273,7 +273,7 @@ impl Worker {
     fn is_back(&self, due: &Due, done: app::Result<bool>) {
         if let Err(error) = done {
             // The lease runs out by itself.
-            tracing::warn!(message = due.id(), %error, "a message could not be given back");
+            tracing::warn!(delivery = due.id(), %error, "a message could not be given back");
         }
         self.given_back.notify_one();
     }

@@ -67,8 +67,8 @@ fn lines(settings: &Settings) -> anyhow::Result<Filtered> {
 
 /// Libraries that speak protocols show whole heads, tokens among them, when they are asked for details. They are asked only by
 /// name, never by a plain `debug` or `trace`. What the WebAuthn library calls an error is an answer of a browser that does not hold,
-/// which its sender hears; it would fill the log with challenges and keys.
-const TALKATIVE: &str = "h2=warn,hpack=warn,hyper=warn,hyper_util=warn,crypto_glue=off,lettre=warn,reqwest=warn,rustls=warn,tokio_postgres=warn,tonic=warn,tower=warn,webauthn_rs_core=off";
+/// which its sender hears; it would fill the log with challenges and keys. The one for phone numbers shows them.
+const TALKATIVE: &str = "h2=warn,hpack=warn,hyper=warn,hyper_util=warn,crypto_glue=off,lettre=warn,reqwest=warn,rlibphonenumber=off,rustls=warn,tokio_postgres=warn,tonic=warn,tower=warn,webauthn_rs_core=off";
 
 fn filter(written: &str) -> anyhow::Result<EnvFilter> {
     Ok(EnvFilter::try_new(format!("{TALKATIVE},{written}"))?)
@@ -103,6 +103,7 @@ mod tests {
         let plain = filter("trace").unwrap().to_string();
         assert!(plain.contains("h2=warn") && plain.contains("trace"), "{plain}");
         assert!(plain.contains("webauthn_rs_core=off"), "{plain}");
+        assert!(plain.contains("rlibphonenumber=off"), "{plain}");
         let named = filter("info,h2=trace").unwrap().to_string();
         assert!(
             named.contains("h2=trace") && !named.contains("h2=warn"),

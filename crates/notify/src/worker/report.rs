@@ -57,12 +57,12 @@ pub(super) fn outcome(label: Label, due: &Due, outcome: Outcome) {
     let Label { channel, provider } = label;
     counter!("merlon_messages_total", "channel" => channel, "provider" => provider, "outcome" => outcome.name())
         .increment(1);
-    let (message, tries) = (due.id(), due.attempts() + 1);
+    let (delivery, tries) = (due.id(), due.attempts() + 1);
     match outcome {
-        Outcome::Sent => tracing::debug!(message, channel, provider, tries, "a message was sent"),
-        Outcome::Expired => tracing::warn!(message, channel, provider, tries, "a message expired unsent"),
+        Outcome::Sent => tracing::debug!(delivery, channel, provider, tries, "a message was sent"),
+        Outcome::Expired => tracing::warn!(delivery, channel, provider, tries, "a message expired unsent"),
         Outcome::Withdrawn => tracing::info!(
-            message,
+            delivery,
             channel,
             provider,
             tries,
@@ -70,7 +70,7 @@ pub(super) fn outcome(label: Label, due: &Due, outcome: Outcome) {
         ),
         Outcome::Failed(reason) => {
             tracing::warn!(
-                message,
+                delivery,
                 channel,
                 provider,
                 tries,
@@ -80,7 +80,7 @@ pub(super) fn outcome(label: Label, due: &Due, outcome: Outcome) {
         }
         Outcome::Retried(reason) => {
             tracing::info!(
-                message,
+                delivery,
                 channel,
                 provider,
                 tries,
@@ -90,7 +90,7 @@ pub(super) fn outcome(label: Label, due: &Due, outcome: Outcome) {
         }
         Outcome::Overtaken => {
             tracing::info!(
-                message,
+                delivery,
                 channel,
                 provider,
                 tries,

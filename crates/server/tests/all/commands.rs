@@ -155,12 +155,14 @@ fn get(address: &str, path: &str) -> String {
 
 /// Sends a request without a body, such as `GET /path`; answers all that comes back.
 pub(crate) fn ask(address: &str, request: &str) -> String {
+    let head = "host: x\r\ncontent-length: 0\r\nconnection: close";
+    say(address, &format!("{request} HTTP/1.1\r\n{head}\r\n\r\n"))
+}
+
+/// Sends a whole request that closes its connection; the answer.
+pub(crate) fn say(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -253,6 +255,27 @@ fn another_master_key_is_refused_before_anything_is_written() {
     assert!(
         text.contains("another master key") && !text.contains("abcdefgh"),
         "{text}"
+    );
+}
+
+#[test]
+fn doctor_notices_another_master_key() {
+    let home = Home::on_sqlite();
+    drop(home.start());
+    let doctor = |key: &str| {
+        let mut command = home.merlon();
+        command.args(["doctor", "--data", "data"]);
+        command.env("MERLON_MASTER_KEY__VALUE", key);
+        let output = command.output().unwrap();
+        (output.status.success(), text(&output))
+    };
+    let (well, told) = doctor("abcdefghijklmnopqrstuvwxyz012345");
+    assert!(!well && told.contains("another master key"), "{told}");
+    let right = fs::read_to_string(home.path().join("data/master.key")).unwrap();
+    let (_, told) = doctor(right.trim());
+    assert!(
+        told.contains("master key is given") && !told.contains("another"),
+        "{told}"
     );
 }
 
