@@ -19,7 +19,8 @@ use crate::{
     user::token::NO_EXPIRY,
 };
 
-const KEY_CHECK: &str = "master key check";
+/// The fact about a store by which it recognizes its master key: [`Keys::check_value`].
+pub const KEY_CHECK: &str = "master key check";
 /// Of several servers that start on an empty database, one lays the foundation.
 const FOUNDED: &str = "founded";
 

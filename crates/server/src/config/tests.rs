@@ -92,9 +92,11 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
         text.contains("codes.phone.tris (merlon.yaml:3)") && text.contains("codes.phone.tries"),
         "{text}"
     );
+    let text = refusal("servr:\n  listen: 127.0.0.1:1\n", &[]);
+    assert!(text.contains("did you mean server?"), "{text}");
     let text = refusal("smpt:\n  host: x\n", &[]);
     assert!(
-        text.contains("smpt (merlon.yaml:1)") && text.contains("smtp."),
+        text.contains("smpt (merlon.yaml:1)") && text.contains("did you mean smtp?"),
         "{text}"
     );
 }

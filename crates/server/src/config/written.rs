@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use super::key::Key;
 use super::problem::{Origin, Problem};
 use super::secret::Secret;
-use super::{keys, nearest};
+use super::{SECTIONS, keys, nearest};
 
 /// Variables that have our prefix and are no keys: short names and the path of the file itself.
 const SHORT_VARIABLES: [(&str, &str); 2] = [("MERLON_LOG", "log.level"), ("MERLON_CONFIG", "")];
@@ -160,7 +160,12 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn unknown(&mut self, path: String, line: u64) {
-        let near = nearest(&path, keys().map(|key| key.path));
+        // What stands alone was meant for a section.
+        let near = if path.contains('.') {
+            nearest(&path, keys().map(|key| key.path))
+        } else {
+            nearest(&path, SECTIONS.iter().map(|(section, ..)| *section))
+        };
         let what = format!("there is no such key; did you mean {near}?");
         self.written
             .problem(path, Origin::File(self.path.to_owned(), line), what);

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use app::{
+    bootstrap,
+    secret::{self, Keys},
+};
 use store::inspect;
 
 use super::finding::Finding;
@@ -78,7 +82,9 @@ fn space(dir: &Path) -> Finding {
 
 fn master_key(source: &MasterKey, dir: &Path) -> Finding {
     let path = match source {
-        MasterKey::Given(_) => return Finding::ok("master key is given in the configuration"),
+        MasterKey::Given(key) => {
+            return fitting(Finding::ok("master key is given in the configuration"), key, dir);
+        }
         MasterKey::File(path) => path.clone(),
         MasterKey::Generated => dir.join(MASTER_KEY_FILE),
     };
@@ -95,8 +101,21 @@ fn master_key(source: &MasterKey, dir: &Path) -> Finding {
     }
     match (read_key(&path), loose(&path)) {
         (Err(error), _) => Finding::fail(what, &error.to_string()),
-        (Ok(_), Some(advice)) => Finding::warn(what, &advice),
-        (Ok(_), None) => Finding::ok(what),
+        (Ok(key), Some(advice)) => fitting(Finding::warn(what, &advice), &key, dir),
+        (Ok(key), None) => fitting(Finding::ok(what), &key, dir),
+    }
+}
+
+/// The finding, unless the data were sealed with another key. A database that cannot be read is told elsewhere.
+fn fitting(finding: Finding, key: &[u8; 32], dir: &Path) -> Finding {
+    let known = inspect::fact(&dir.join(STORE_FILE), bootstrap::KEY_CHECK);
+    let keys = Keys::derive(&secret::MasterKey(*key));
+    match (known, keys) {
+        (Ok(Some(known)), Ok(keys)) if known != keys.check_value() => Finding::fail(
+            "the data was sealed with another master key",
+            "give the one it was made with (master_key.file, MERLON_MASTER_KEY__VALUE, or master.key in the data directory)",
+        ),
+        _ => finding,
     }
 }
 

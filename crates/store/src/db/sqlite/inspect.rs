@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{OLDEST_SOUND, migrate};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    meta,
+};
 
 /// Version of the database library, and whether it is sound under load.
 pub fn library() -> (&'static str, bool) {
@@ -27,6 +30,19 @@ pub fn is_unfinished(path: &Path) -> Result<bool> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(Error::while_doing("looking at the database"))?;
     migrate::is_unfinished(&connection)
+}
+
+/// A fact about the database, as `meta` reads it; nothing where there is no such table yet.
+pub fn fact(path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    let doing = || Error::while_doing("reading a fact about the database");
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(doing())?;
+    if !connection.table_exists(None, meta::TABLE).map_err(doing())? {
+        return Ok(None);
+    }
+    connection
+        .query_row("SELECT value FROM meta WHERE name = $1", [name], |row| row.get(0))
+        .optional()
+        .map_err(doing())
 }
 
 #[cfg(test)]
