@@ -132,11 +132,16 @@ async fn rows(ctx: &Ctx, instance: &InstanceId, query: &InboxQuery) -> Result<Ve
 
 /// A number or address in the one form that messages are found by; anything else finds nothing.
 fn canonical(ctx: &Ctx, recipient: &str) -> String {
-    let phone = PhoneNumber::parse(recipient, ctx.policy.phone_region.as_deref())
-        .map(Destination::Phone)
-        .ok();
+    let phone = |text: &str| {
+        PhoneNumber::parse(text, ctx.policy.phone_region.as_deref())
+            .map(Destination::Phone)
+            .ok()
+    };
+    // A plus sign that stands in a query as it is means a blank.
+    let in_query = || phone(&format!("+{}", recipient.strip_prefix(' ')?));
     let email = || EmailAddress::parse(recipient).map(Destination::Email).ok();
-    phone
+    phone(recipient)
+        .or_else(in_query)
         .or_else(email)
         .map_or_else(|| recipient.to_owned(), |d| d.canonical())
 }

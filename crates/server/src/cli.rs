@@ -102,7 +102,7 @@ pub struct Start {
     /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// For trying out: everybody who reaches the server may read the inbox
+    /// For trying out: everybody who reaches the server may look at the page of the inbox
     #[arg(long)]
     pub dev: bool,
 }

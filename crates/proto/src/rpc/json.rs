@@ -49,6 +49,7 @@ fn without_value(error: &str) -> String {
         .find_map(|what| {
             let (value, expected) = error.strip_prefix(what)?.rsplit_once(", expected ")?;
             let kind = value.split(['`', '"']).next()?.trim_end();
+            let expected = expected.strip_prefix("expected ").unwrap_or(expected);
             Some(format!("{what}{kind}, expected {expected}"))
         });
     told.unwrap_or_else(|| error.to_owned())
@@ -135,7 +136,7 @@ fn located<'de>(body: &'de [u8], seed: impl DeserializeSeed<'de>, error: serde_j
 mod tests {
     use std::collections::HashMap;
 
-    use super::{Number, read};
+    use super::{Number, read, without_value};
 
     #[test]
     fn a_number_is_whole_however_it_is_written() {
@@ -192,6 +193,17 @@ mod tests {
             "malformed JSON: invalid value: number, expected a whole number in the range of the field at line 1 column 17",
         ];
         assert_eq!(told.map(Option::unwrap), why);
+    }
+
+    #[test]
+    fn what_is_expected_is_said_once() {
+        let told = without_value(
+            "invalid value: integer `99`, expected expected one of: [\"A\"] at line 1 column 5",
+        );
+        assert_eq!(
+            told,
+            "invalid value: integer, expected one of: [\"A\"] at line 1 column 5"
+        );
     }
 
     #[test]

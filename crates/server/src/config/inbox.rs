@@ -12,7 +12,8 @@ const CAPTURE: Key = Key::new(
 const ACCESS: Key = Key::unset(
     "inbox.access",
     Form::Choice(&["admin", "open"]),
-    "Who may look: administrators, or everybody who reaches the server. Default: `admin`, and `open` with `--dev`.",
+    "Who may look at the page: administrators, or everybody who reaches the server. The API always asks for a token. Default: `admin`, and \
+     `open` with `--dev`.",
 );
 pub(super) const KEYS: &[&Key] = &[&CAPTURE, &ACCESS];
 
