@@ -1,5 +1,5 @@
 //! Delivery by a service of the operator's: one signed HTTP call for each message. The body has the fields that
-//! receivers of ZITADEL's HTTP providers know, so that those work unmodified.
+//! receivers of ZITADEL's HTTP providers know, so that those work unmodified; docs/webhook.md tells them to receivers.
 //!
 //! `contextInfo`: `eventType`, `provider.{id, description}`, `recipientPhoneNumber` or `recipientEmailAddress`.
 //! `templateData`: `title` and `subject` (e-mail), `text`, `url` (when the message has a link).
