@@ -166,6 +166,25 @@ impl DataDir {
         })
     }
 
+    /// Keeps what a file holds under another name, never in the place of something that is kept already; answers where. Nothing if there
+    /// is no such file.
+    pub fn keep_aside(&self, name: &str) -> Result<Option<PathBuf>, DataDirError> {
+        keep_aside(&self.path, name).map_err(|source| DataDirError::Io {
+            doing: "keep a copy of",
+            path: self.join(name),
+            source,
+        })
+    }
+
+    /// Puts back what [`Self::keep_aside`] kept.
+    pub fn put_back(&self, kept: &Path, name: &str) -> Result<(), DataDirError> {
+        fs::rename(kept, self.join(name)).map_err(|source| DataDirError::Io {
+            doing: "put back",
+            path: self.join(name),
+            source,
+        })
+    }
+
     /// Removes a file that turned out to be of no use.
     pub fn discard(&self, name: &str) -> Result<(), DataDirError> {
         fs::remove_file(self.join(name)).map_err(|source| DataDirError::Io {
@@ -307,15 +326,40 @@ fn insist(file: &File) -> Result<(), TryLockError> {
 fn write_private(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let (draft, path) = (dir.join(format!(".{name}.new")), dir.join(name));
     let _ = fs::remove_file(&draft);
+    write_new(&draft, content)?;
+    fs::rename(&draft, &path)?;
+    File::open(dir)?.sync_all()
+}
+
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&draft)?;
+        .open(path)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&draft, &path)?;
-    File::open(dir)?.sync_all()
+    file.sync_all()
+}
+
+/// A copy: the file stays where it is until another takes its place, so it is never gone.
+fn keep_aside(dir: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+    let content = match fs::read(dir.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => Zeroizing::new(read?),
+    };
+    let names = (2_u32..).map(|number| format!("{name}.old{number}"));
+    for kept in [format!("{name}.old")].into_iter().chain(names) {
+        let kept = dir.join(kept);
+        match write_new(&kept, &content) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            written => {
+                written?;
+                File::open(dir)?.sync_all()?;
+                return Ok(Some(kept));
+            }
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

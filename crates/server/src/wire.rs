@@ -69,23 +69,26 @@ pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Ru
         let (settings, senses) = (settings.clone(), senses.clone());
         tokio::task::spawn_blocking(move || open_home(&settings, &senses)).await??
     };
-    let running = start_in(home, &master_key, (settings, senses), warnings.clone()).await;
-    if running.is_err() {
-        // What is told once, such as that a key was made, is told although nothing was started.
-        for warning in &warnings {
+    start_in(home, &master_key, (settings, senses), Untold(warnings)).await
+}
+
+/// Warnings that are told once, such as that a key was made: they are told although nothing is started in the end.
+struct Untold(Vec<String>);
+
+impl Drop for Untold {
+    fn drop(&mut self) {
+        for warning in &self.0 {
             tracing::warn!("{warning}");
         }
     }
-    running
 }
 
 async fn start_in(
     home: DataDir,
     master_key: &[u8; 32],
     (settings, senses): (Settings, Senses),
-    mut warnings: Vec<String>,
+    mut untold: Untold,
 ) -> anyhow::Result<Running> {
-    warnings.extend(warn(&settings));
     let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
     let stop_when_dropped = [stop.clone().drop_guard(), workers.stop.clone().drop_guard()];
     let metrics = metrics::install();
@@ -102,7 +105,7 @@ async fn start_in(
         (&home, port),
         &stop,
         master_key,
-        &mut warnings,
+        &mut untold.0,
     )
     .await?;
     workers.tasks.spawn(
@@ -132,6 +135,8 @@ async fn start_in(
         url: url.clone(),
         certificate_file,
     })?;
+    let mut warnings = std::mem::take(&mut untold.0);
+    warnings.extend(warn(&settings));
     Ok(Running {
         address,
         url,

@@ -2,6 +2,7 @@
 //! and the first start.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +67,10 @@ pub(super) async fn lay(
              MERLON_MASTER_KEY__VALUE, or master.key in the data directory)"
         );
     }
-    let foundation = found(&ctx, home).await?;
+    let foundation = match bootstrap::existing(&ctx).await? {
+        Some(foundation) => foundation,
+        None => first(&ctx, home, warnings).await?,
+    };
     if settings.database.is_none() && !home.join(TOKEN_FILE).exists() {
         warnings.push(format!(
             "{} is gone; the commands inbox and token need it. Put it back, or write another token of an IAM_OWNER into it",
@@ -76,23 +80,37 @@ pub(super) async fn lay(
     Ok(Ground { ctx, foundation })
 }
 
-/// The foundation that is there, or a first one, whose token is in its file before anything is laid.
-async fn found(ctx: &Ctx, home: &DataDir) -> anyhow::Result<Foundation> {
-    if let Some(foundation) = bootstrap::existing(ctx).await? {
-        return Ok(foundation);
-    }
+/// A first foundation, whose token is in its file before anything is laid. A token that is there already is of another database, or of a
+/// start that broke off: it is kept.
+async fn first(ctx: &Ctx, home: &DataDir, warnings: &mut Vec<String>) -> anyhow::Result<Foundation> {
     let plan = bootstrap::plan(ctx);
+    let kept = home.keep_aside(TOKEN_FILE)?;
     home.write_private(
         TOKEN_FILE,
         format!("{}\n", plan.automation_token().reveal()).as_bytes(),
     )?;
-    if let Some(foundation) = bootstrap::lay(ctx, &plan).await? {
+    let laid = bootstrap::lay(ctx, &plan).await;
+    match &kept {
+        Some(kept) if matches!(laid, Ok(None)) => home.put_back(kept, TOKEN_FILE)?,
+        None if matches!(laid, Ok(None)) => home.discard(TOKEN_FILE)?,
+        Some(kept) => warnings.push(token_was_kept(home, kept)),
+        None => {}
+    }
+    if let Some(foundation) = laid? {
         return Ok(foundation);
     }
-    home.discard(TOKEN_FILE)?;
     bootstrap::existing(ctx)
         .await?
         .context("another server laid the foundation, but it is not there")
+}
+
+fn token_was_kept(home: &DataDir, kept: &Path) -> String {
+    format!(
+        "the database was empty, so this was a first start, and {} holds a new token; the one that was there is kept in {}. If the data are \
+         elsewhere, stop, check database.url and {STORE_FILE}, and put that token back",
+        home.join(TOKEN_FILE).display(),
+        kept.display()
+    )
 }
 
 fn context(
@@ -222,8 +240,38 @@ fn public_origin(settings: &Settings, port: u16) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use testkit::TestCtx;
+
     use super::*;
     use crate::config::Sources;
+
+    #[tokio::test]
+    async fn whoever_is_too_late_to_lay_the_foundation_has_the_token_that_it_had() {
+        let (test, dir) = (TestCtx::new().await, tempfile::tempdir().unwrap());
+        let home = DataDir::open(dir.path()).unwrap();
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| name.contains(TOKEN_FILE)).collect();
+            names.sort();
+            names
+        };
+        let mut warnings = Vec::new();
+        let laid = first(&test.ctx, &home, &mut warnings).await.unwrap();
+        assert_eq!(laid.org, test.foundation.org, "that of whoever was faster");
+        assert_eq!(names(), Vec::<String>::new());
+
+        home.write_private(TOKEN_FILE, b"of another database\n").unwrap();
+        first(&test.ctx, &home, &mut warnings).await.unwrap();
+        assert_eq!(names(), [TOKEN_FILE]);
+        assert_eq!(
+            fs::read_to_string(home.join(TOKEN_FILE)).unwrap(),
+            "of another database\n"
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+    }
 
     #[test]
     fn the_defaults_of_the_configuration_are_those_of_the_use_cases() {

@@ -223,6 +223,37 @@ fn start_serves_keeps_its_things_private_and_stops_cleanly() {
 }
 
 #[test]
+fn a_first_start_keeps_the_token_of_another_database_and_says_where() {
+    let home = Home::on_sqlite();
+    let data = home.path().join("data");
+    let text_of = |name: &str| fs::read_to_string(data.join(name)).unwrap();
+    stop(&mut home.start());
+    let first = text_of("automation.pat");
+    fs::rename(data.join("merlon.db"), home.path().join("away.db")).unwrap();
+
+    let mut server = home.start();
+    let (second, printed) = (text_of("automation.pat"), server.lines.join("\n"));
+    assert_ne!(second, first);
+    assert_eq!(text_of("automation.pat.old"), first);
+    assert!(
+        printed.contains("automation.pat.old") && !printed.contains(first.trim()),
+        "{printed}"
+    );
+    let mode = fs::metadata(data.join("automation.pat.old")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    stop(&mut server);
+    let again = home.start();
+    assert!(!again.lines.join("\n").contains("automation.pat.old"), "it is told once");
+    drop(again);
+    fs::rename(data.join("merlon.db"), home.path().join("away-too.db")).unwrap();
+    let _ = fs::remove_file(data.join("merlon.db-wal"));
+    drop(home.start());
+    assert_eq!(text_of("automation.pat.old"), first);
+    assert_eq!(text_of("automation.pat.old2"), second);
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let home = Home::new();
     let server = home.start();
