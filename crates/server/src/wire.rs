@@ -124,10 +124,11 @@ async fn start_in(
     let serving = serve(&settings, bound, product, parts);
 
     let (address, url) = (serving.address, local_url(&settings, serving.address));
+    // As it is configured, links included: they may lead to another certificate later.
     let certificate_file = settings
         .tls
         .as_ref()
-        .map(|tls| tls.certificate_file.canonicalize())
+        .map(|tls| std::path::absolute(&tls.certificate_file))
         .transpose()?;
     home.announce(&RunInfo {
         pid: std::process::id(),

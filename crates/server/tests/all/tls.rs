@@ -1,5 +1,8 @@
 //! TLS on the same listener.
 
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +17,13 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use server::client::Client;
 use server::config::{Settings, Sources};
-use server::data_dir::RunInfo;
+use server::data_dir::{self, RunInfo};
 use tokio::net::TcpStream;
+use tokio::time::{advance, pause, resume, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::peer::{Peer, read};
+use crate::peer::{LONG, Peer, read, settings};
 
 fn certificate(dir: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(vec!["id.example.com".to_owned()]).unwrap();
@@ -41,6 +45,14 @@ fn peer(dir: &Path) -> Peer {
 }
 
 async fn connect(peer: &Peer, root: CertificateDer<'static>, alpn: &[u8]) -> TlsStream<TcpStream> {
+    try_connect(peer.address, root, alpn).await.unwrap()
+}
+
+async fn try_connect(
+    address: SocketAddr,
+    root: CertificateDer<'static>,
+    alpn: &[u8],
+) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(root).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -50,12 +62,9 @@ async fn connect(peer: &Peer, root: CertificateDer<'static>, alpn: &[u8]) -> Tls
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
-    let stream = TcpStream::connect(peer.address).await.unwrap();
+    let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("id.example.com").unwrap();
-    TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .unwrap()
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 #[tokio::test]
@@ -111,6 +120,50 @@ async fn the_commands_accept_the_configured_certificate_and_no_other() {
         .send(Method::GET, "/debug/healthz", None, time)
         .await;
     assert!(format!("{:#}", bad.unwrap_err()).contains("another certificate"));
+}
+
+/// As certbot and Kubernetes renew it: the configured path is a link that is led elsewhere.
+#[tokio::test]
+async fn the_commands_accept_a_certificate_that_was_renewed_behind_a_link() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let roots = ["old", "new"].map(|name| {
+        std::fs::create_dir(at(name)).unwrap();
+        certificate(&at(name))
+    });
+    symlink("old", at("live")).unwrap();
+    let (data, chain, key) = (at("data"), at("live/chain.pem"), at("live/key.pem"));
+    let settings = settings(&[
+        ("DATA__DIR", data.to_str().unwrap()),
+        ("TLS__CERTIFICATE_FILE", chain.to_str().unwrap()),
+        ("TLS__KEY_FILE", key.to_str().unwrap()),
+    ]);
+    let server = server::start(settings).await.unwrap();
+    let asked = async || {
+        let client = Client::anonymous(&data_dir::running(&data).unwrap());
+        client.send(Method::GET, "/debug/healthz", None, LONG).await
+    };
+    assert_eq!(asked().await.unwrap().status, StatusCode::OK);
+
+    symlink("new", at("next")).unwrap();
+    std::fs::rename(at("next"), at("live")).unwrap();
+    pause();
+    advance(Duration::from_secs(61)).await;
+    resume();
+    let [_, new] = roots;
+    let renewed = async {
+        while try_connect(server.address, new.clone(), b"http/1.1")
+            .await
+            .is_err()
+        {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LONG, renewed)
+        .await
+        .expect("the new certificate is shown");
+    assert_eq!(asked().await.unwrap().status, StatusCode::OK);
+    server.shutdown().await;
 }
 
 #[tokio::test]
