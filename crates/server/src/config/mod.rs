@@ -155,7 +155,7 @@ impl Settings {
         let database = Database::read(reader);
         let (smtp, inbox) = (Smtp::read(reader), Inbox::read(reader, dev));
         let sms_webhook = Webhook::read(reader, &webhook::SMS);
-        let email_webhook = Webhook::read(reader, &webhook::EMAIL);
+        let email_webhook = webhook::read_email(reader);
         let idp = Idp::read(reader);
         let (codes, sends, phone) = (Codes::read(reader), Sends::read(reader), Phone::read(reader));
         let passwords = Passwords::read(reader);

@@ -7,7 +7,7 @@ use super::key::{Form, Key};
 use super::reader::Reader;
 use super::secret::Secret;
 
-const HOST: Key = Key::unset(
+pub(super) const HOST: Key = Key::unset(
     "smtp.host",
     Form::Text("host name or address"),
     "The mail server. Setting it switches this way of delivery on and needs `smtp.sender`.",

@@ -182,15 +182,22 @@ fn the_highest_value_of_each_bound_is_accepted() {
             _ => continue,
         };
         for text in ends {
-            let outcome = load(
-                "",
-                &[
-                    (key.variable().as_str(), &text),
-                    ("MERLON_SMTP__HOST", "m"),
-                    ("MERLON_SMTP__SENDER", "a@b"),
-                    ("MERLON_DATABASE__URL", "postgres://db/merlon"),
-                ],
-            );
+            let (variable, hook) = (key.variable(), "https://x.example");
+            let mut variables = vec![
+                (variable.as_str(), text.as_str()),
+                ("MERLON_DATABASE__URL", "postgres://db/merlon"),
+                ("MERLON_SMS_WEBHOOK__URL", hook),
+                ("MERLON_SMS_WEBHOOK__SIGNING_KEY", "0123456789abcdef"),
+            ];
+            variables.extend(if key.path.starts_with("email_webhook.") {
+                [
+                    ("MERLON_EMAIL_WEBHOOK__URL", hook),
+                    ("MERLON_EMAIL_WEBHOOK__SIGNING_KEY", "0123456789abcdef"),
+                ]
+            } else {
+                [("MERLON_SMTP__HOST", "m"), ("MERLON_SMTP__SENDER", "a@b")]
+            });
+            let outcome = load("", &variables);
             assert!(outcome.is_ok(), "{} refused {text}: {outcome:?}", key.path);
         }
     }
@@ -254,6 +261,33 @@ fn half_a_section_is_refused() {
         "email_webhook:\n  url: http://mail.example.com\n  signing_key: 0123456789abcdef\n",
     ] {
         assert!(load(yaml, &[]).is_err(), "{yaml}");
+    }
+}
+
+#[test]
+fn e_mail_goes_one_way() {
+    let text = refusal(
+        "smtp:\n  host: mail\n  sender: a@b.c\nemail_webhook:\n  url: https://x.example\n  signing_key: 0123456789abcdef\n",
+        &[],
+    );
+    assert!(
+        text.contains("email_webhook.url") && text.contains("smtp.host") && text.contains("remove"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_a_webhook_needs_a_url_for_is_refused_without_one() {
+    for section in ["sms_webhook", "email_webhook"] {
+        for rest in ["timeout: 5s", "allow_private: no", "second_signing_key: 0123456789abcdef"] {
+            let text = refusal(&format!("{section}:\n  {rest}\n"), &[]);
+            let key = rest.split(':').next().unwrap();
+            assert!(
+                text.contains(&format!("{section}.{key} (merlon.yaml:2)"))
+                    && text.contains(&format!("{section}.url")),
+                "{text}"
+            );
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use url::{Host, Url};
 use super::key::{Form, Key};
 use super::reader::Reader;
 use super::secret::Secret;
+use super::smtp;
 
 /// The keys of one of the two sections.
 #[derive(Debug)]
@@ -113,7 +114,7 @@ impl Webhook {
         let allow_private = reader.choice(names.private, &[false, true])?;
         let timeout = reader.time(names.timeout)?;
         match (url, signing_key) {
-            (None, None) => Some(None),
+            (None, None) => unused(reader, names),
             (None, Some(_)) => reader.refuse(names.url, "is needed with a signing key; set it".to_owned()),
             (Some(_), None) => reader.refuse(names.signing_key, "is needed with a URL; set it".to_owned()),
             (Some(url), Some(key)) if key.reveal().len() >= MIN_KEY => Some(Some(Self {
@@ -129,6 +130,43 @@ impl Webhook {
             ),
         }
     }
+}
+
+/// Without a URL nothing else in the section has a meaning, and a forgotten URL should be noticed at start.
+#[expect(
+    clippy::option_option,
+    reason = "a problem and an absent section are different answers"
+)]
+fn unused(reader: &mut Reader, names: &Names) -> Option<Option<Webhook>> {
+    match names.keys.iter().find(|key| reader.is_written(key)) {
+        Some(key) => reader.refuse(
+            key,
+            format!(
+                "has no effect without {}; set that or remove this",
+                names.url.path
+            ),
+        ),
+        None => Some(None),
+    }
+}
+
+/// The webhook for e-mail, which goes one way only.
+#[expect(
+    clippy::option_option,
+    reason = "a problem and an absent section are different answers"
+)]
+pub(super) fn read_email(reader: &mut Reader) -> Option<Option<Webhook>> {
+    let hook = Webhook::read(reader, &EMAIL)?;
+    if hook.is_some() && reader.is_written(&smtp::HOST) {
+        return reader.refuse(
+            EMAIL.url,
+            format!(
+                "has no effect beside {}, by which e-mail goes; remove one of the two",
+                smtp::HOST.path
+            ),
+        );
+    }
+    Some(hook)
 }
 
 /// A signing key shorter than this can be guessed from one signed call.

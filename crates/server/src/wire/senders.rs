@@ -14,6 +14,7 @@ pub(super) fn senders(settings: &Settings) -> anyhow::Result<Senders> {
         None => inbox(),
     };
     let email = match (&settings.smtp, &settings.email_webhook) {
+        // The configuration has one of the two at most.
         (Some(server), _) => Some(smtp(server).context("smtp cannot be used")?),
         (None, Some(hook)) => Some(webhook("email", hook).context("email_webhook cannot be used")?),
         (None, None) => inbox(),
