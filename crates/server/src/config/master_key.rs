@@ -47,7 +47,7 @@ impl fmt::Debug for MasterKey {
 
 impl MasterKey {
     pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        match (reader.secret(&VALUE), reader.path(&FILE)?) {
+        match (reader.secret(&VALUE)?, reader.path(&FILE)?) {
             (Some(_), Some(_)) => reader.refuse(
                 &FILE,
                 "master_key.value is set too; keep one of the two".to_owned(),

@@ -8,6 +8,8 @@ use super::problem::{Origin, Problem};
 use super::secret::Secret;
 use super::written::Written;
 
+const EMPTY: &str = "is empty; give a value or remove the key";
+
 /// Reads typed values and remembers what was wrong. Every reading answers `None` when it noted a problem.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -60,7 +62,7 @@ impl Reader {
                 Some(text) => text.to_owned(),
                 None => return Some(None),
             },
-            Some(_) => return self.refuse(key, "is empty; give a value or remove the key".to_owned()),
+            Some(_) => return self.refuse(key, EMPTY.to_owned()),
         };
         match parse(&text) {
             Ok(value) => Some(Some(value)),
@@ -79,12 +81,20 @@ impl Reader {
     }
 
     /// A secret that may be absent; it is taken as typed, blanks included.
-    pub(super) fn secret(&self, key: &Key) -> Option<Secret> {
-        self.written
+    #[expect(
+        clippy::option_option,
+        reason = "a problem and an absent value are different answers"
+    )]
+    pub(super) fn secret(&mut self, key: &Key) -> Option<Option<Secret>> {
+        match self
+            .written
             .get(key)
             .and_then(|(texts, _)| texts.first())
-            .filter(|text| !text.reveal().is_empty())
             .cloned()
+        {
+            Some(text) if text.reveal().is_empty() => self.refuse(key, EMPTY.to_owned()),
+            written => Some(written),
+        }
     }
 
     /// A secret given as a value or as the path of a file that holds it (one of the two; a last line break is not part of it).
@@ -93,12 +103,15 @@ impl Reader {
         reason = "a problem and an absent value are different answers"
     )]
     pub(super) fn secret_or_file(&mut self, key: &Key, file: &Key) -> Option<Option<Secret>> {
-        let (value, path) = (self.secret(key), self.path(file)?);
+        let (value, path) = (self.secret(key)?, self.path(file)?);
         match (value, path) {
             (Some(_), Some(_)) => self.refuse(file, format!("{} is set too; keep one of the two", key.path)),
             (value, None) => Some(value),
             (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some(Some(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))),
+                Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+                    "" => self.refuse(file, format!("{} is empty", path.display())),
+                    text => Some(Some(Secret::new(text.to_owned()))),
+                },
                 Err(error) => self.refuse(file, format!("{} cannot be read: {error}", path.display())),
             },
         }

@@ -250,6 +250,26 @@ fn no_secret_appears_in_debug_or_in_a_problem() {
 }
 
 #[test]
+fn an_empty_secret_is_refused() {
+    let mail = [
+        ("MERLON_SMTP__HOST", "m"),
+        ("MERLON_SMTP__SENDER", "a@b"),
+        ("MERLON_SMTP__USER", "u"),
+    ];
+    let refusal_of = |empty: (&str, &str)| refusal("", &[mail[0], mail[1], mail[2], empty]);
+    for key in keys().filter(|key| key.is_secret()) {
+        let text = refusal_of((key.variable().as_str(), ""));
+        assert!(text.contains(key.path) && text.contains("is empty"), "{text}");
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = refusal_of(("MERLON_SMTP__PASSWORD_FILE", file.path().to_str().unwrap()));
+    assert!(
+        text.contains("smtp.password_file") && text.contains("is empty"),
+        "{text}"
+    );
+}
+
+#[test]
 fn half_a_section_is_refused() {
     for yaml in [
         "tls:\n  key_file: k.pem\n",

@@ -110,7 +110,7 @@ impl Webhook {
     pub(super) fn read(reader: &mut Reader, names: &Names) -> Option<Option<Self>> {
         let url = reader.maybe(names.url, parse_url)?;
         let signing_key = reader.secret_or_file(names.signing_key, names.signing_key_file)?;
-        let second_signing_key = reader.secret(names.second_key);
+        let second_signing_key = reader.secret(names.second_key)?;
         let allow_private = reader.choice(names.private, &[false, true])?;
         let timeout = reader.time(names.timeout)?;
         match (url, signing_key) {
