@@ -8,7 +8,7 @@ pub mod webhook;
 pub mod worker;
 
 pub use render::Rendered;
-pub use sender::{Failure, Sender, Senders};
+pub use sender::{Failure, LONGEST_TRY, Sender, Senders};
 pub use smtp::{Smtp, SmtpSecurity, SmtpSettings};
 pub use webhook::{Webhook, WebhookSettings};
 pub use worker::run;

@@ -12,6 +12,9 @@ use domain::user::Channel;
 
 use crate::{render::Rendered, smtp::Smtp, webhook::Webhook};
 
+/// No try takes longer, whatever is configured: all of it has to end within the lease of a message.
+pub const LONGEST_TRY: Duration = Duration::from_secs(30);
+
 /// The provider of each channel; without one, messages of that channel wait until they expire.
 #[derive(Debug, Default)]
 pub struct Senders {
@@ -70,6 +73,13 @@ impl Senders {
         }
     }
 
+    /// How long the slowest of them may take for one try.
+    pub fn longest_try(&self) -> Duration {
+        let senders = [&self.sms, &self.email];
+        let tries = senders.into_iter().flatten().map(Sender::timeout);
+        tries.max().unwrap_or_default()
+    }
+
     pub(crate) fn of(&self, channel: Channel) -> Option<&Sender> {
         match channel {
             Channel::Sms => self.sms.as_ref(),
@@ -90,11 +100,10 @@ impl Sender {
 
     /// How long one try may take.
     pub(crate) fn timeout(&self) -> Duration {
-        const MOST: Duration = Duration::from_secs(30);
         match self {
             Self::Inbox => Duration::from_secs(10),
-            Self::Smtp(smtp) => smtp.timeout().min(MOST),
-            Self::Webhook(webhook) => webhook.timeout().min(MOST),
+            Self::Smtp(smtp) => smtp.timeout().min(LONGEST_TRY),
+            Self::Webhook(webhook) => webhook.timeout().min(LONGEST_TRY),
         }
     }
 

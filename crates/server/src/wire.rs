@@ -25,8 +25,8 @@ use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
 use crate::metrics;
 use crate::shell::{Drain, Parts, Readiness, Serving, bind, serve};
 
-/// Time for workers to finish what they are at; a conversation with a mail server takes the longest.
-const WORKER_TIME: Duration = Duration::from_secs(15);
+/// Time for workers to note what became of what they were at, once it came to its end.
+const NOTING_TIME: Duration = Duration::from_secs(5);
 
 /// A server at work. Dropping it stops it without waiting; [`Running::shutdown`] waits.
 #[derive(Debug)]
@@ -55,6 +55,21 @@ pub struct Workers {
     pub tasks: TaskTracker,
     /// Cancelled when they shall stop.
     pub stop: CancellationToken,
+    /// The longest that one of them may be at something.
+    pub longest: Duration,
+}
+
+impl Workers {
+    /// Tells all of them to stop, and waits until they did, or took too long.
+    async fn finish(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if timeout(self.longest + NOTING_TIME, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                "a worker did not stop in time; what it was sending is tried again at the next start"
+            );
+        }
+    }
 }
 
 /// Starts a server as it runs in earnest.
@@ -162,13 +177,7 @@ impl Running {
     pub async fn shutdown(self) -> Drain {
         self.stop.cancel();
         let drain = self.serving.finished().await;
-        self.workers.stop.cancel();
-        self.workers.tasks.close();
-        if timeout(WORKER_TIME, self.workers.tasks.wait()).await.is_err() {
-            tracing::warn!(
-                "a worker did not stop in time; what it was sending is tried again at the next start"
-            );
-        }
+        self.workers.finish().await;
         let store = self.ground.ctx.store.clone();
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the store did not close cleanly");
@@ -236,4 +245,45 @@ fn random_number(senses: &Senses) -> u64 {
     let mut bytes = [0; 8];
     senses.entropy.fill(&mut bytes);
     u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::config::Sources;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_a_send_that_takes_as_long_as_it_may() {
+        for (variables, most) in [
+            (&[][..], 10),
+            (&[("SMTP__HOST", "localhost"), ("SMTP__SENDER", "a@b.c"), ("SMTP__TIMEOUT", "30s")], 30),
+            (
+                &[
+                    ("SMS_WEBHOOK__URL", "https://sms.example.com"),
+                    ("SMS_WEBHOOK__SIGNING_KEY", "0123456789abcdef"),
+                    ("SMS_WEBHOOK__TIMEOUT", "29s"),
+                ],
+                29,
+            ),
+        ] {
+            let environment = variables.iter().map(|(name, text)| (format!("MERLON_{name}"), (*text).to_owned()));
+            let settings = Settings::load(Sources {
+                environment: environment.collect(),
+                ..Sources::default()
+            });
+            let longest = senders::senders(&settings.unwrap()).unwrap().longest_try();
+            assert_eq!(longest, Duration::from_secs(most));
+            let workers = Workers {
+                longest,
+                ..Workers::default()
+            };
+            let send = workers.tasks.spawn(sleep(longest));
+            let began = Instant::now();
+            workers.finish().await;
+            assert!(send.is_finished());
+            assert!(began.elapsed() < longest + Duration::from_secs(1), "and no longer");
+        }
+    }
 }

@@ -64,7 +64,7 @@ const CLEARTEXT: Key = Key::new(
 );
 const TIMEOUT: Key = Key::new(
     "smtp.timeout",
-    Form::Time(1, 60),
+    Form::Time(1, 30),
     "10s",
     "Time for one conversation with the mail server.",
 );

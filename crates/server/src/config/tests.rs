@@ -204,6 +204,20 @@ fn the_highest_value_of_each_bound_is_accepted() {
 }
 
 #[test]
+fn a_send_may_take_as_long_as_its_longest_timeout() {
+    let mut seen = 0;
+    for key in keys().filter(|key| key.path.ends_with(".timeout")) {
+        if let (Form::Time(_, high), "smtp" | "sms_webhook" | "email_webhook") =
+            (key.form, key.path.split('.').next().unwrap())
+        {
+            assert!(Duration::from_secs(high) <= notify::LONGEST_TRY, "{}", key.path);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
+}
+
+#[test]
 fn scalars_are_taken_as_typed() {
     let yaml = "smtp:\n  host: mail\n  sender: a@b.c\n  user: 007\n  password: 0123\n  port: 26\n";
     let smtp = load(yaml, &[]).unwrap().smtp.unwrap();
@@ -299,7 +313,11 @@ fn e_mail_goes_one_way() {
 #[test]
 fn what_a_webhook_needs_a_url_for_is_refused_without_one() {
     for section in ["sms_webhook", "email_webhook"] {
-        for rest in ["timeout: 5s", "allow_private: no", "second_signing_key: 0123456789abcdef"] {
+        for rest in [
+            "timeout: 5s",
+            "allow_private: no",
+            "second_signing_key: 0123456789abcdef",
+        ] {
             let text = refusal(&format!("{section}:\n  {rest}\n"), &[]);
             let key = rest.split(':').next().unwrap();
             assert!(
