@@ -22,6 +22,9 @@ pub enum SettingsError {
     /// Cleartext to a mail server that is not on this machine.
     #[error("mail without encryption is allowed to this machine only, unless it is allowed explicitly")]
     Cleartext,
+    /// No certificate of an authority where there should be one.
+    #[error("the file of the certificate authority holds no certificate; give one in PEM")]
+    Authority,
     /// A name or certificate that TLS cannot use.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),

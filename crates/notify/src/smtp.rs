@@ -289,6 +289,9 @@ fn mailbox(what: &'static str, name: Option<String>, address: &str) -> Result<Ma
     Ok(Mailbox::new(name, address))
 }
 
+/// How a certificate begins in PEM.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 fn tls(settings: &SmtpSettings) -> Result<Option<TlsParameters>, SettingsError> {
     if settings.security == SmtpSecurity::Plain {
         return Ok(None);
@@ -296,6 +299,10 @@ fn tls(settings: &SmtpSettings) -> Result<Option<TlsParameters>, SettingsError> 
     let wrong = |error: Error| SettingsError::Tls(error.to_string());
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(pem) = &settings.authority {
+        // Without one the library would trust nobody besides, and not say so.
+        if !pem.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE) {
+            return Err(SettingsError::Authority);
+        }
         builder = builder.add_root_certificate(Certificate::from_pem(pem).map_err(wrong)?);
     }
     builder.build_rustls().map(Some).map_err(wrong)

@@ -13,12 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::Ctx;
+use notify::Senders;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 pub use self::ground::Ground;
+use self::senders::senders;
+pub(crate) use self::senders::{email, sms};
 pub use self::senses::{Senses, wall_clock};
 use crate::config::{Access, MasterKey, Settings};
 use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
@@ -64,7 +67,10 @@ impl Workers {
     async fn finish(self) {
         self.stop.cancel();
         self.tasks.close();
-        if timeout(self.longest + NOTING_TIME, self.tasks.wait()).await.is_err() {
+        if timeout(self.longest + NOTING_TIME, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 "a worker did not stop in time; what it was sending is tried again at the next start"
             );
@@ -80,11 +86,13 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 /// Starts a server with the given time and randomness: takes the data directory, makes what is missing, listens, and tells other
 /// processes where it is.
 pub async fn start_with(settings: Settings, senses: Senses) -> anyhow::Result<Running> {
+    // What cannot be used is refused before anything is made.
+    let senders = senders(&settings)?;
     let (home, master_key, warnings) = {
         let (settings, senses) = (settings.clone(), senses.clone());
         tokio::task::spawn_blocking(move || open_home(&settings, &senses)).await??
     };
-    start_in(home, &master_key, (settings, senses), Untold(warnings)).await
+    start_in((home, &master_key), (settings, senses), senders, Untold(warnings)).await
 }
 
 /// Warnings that are told once, such as that a key was made: they are told although nothing is started in the end.
@@ -99,12 +107,16 @@ impl Drop for Untold {
 }
 
 async fn start_in(
-    home: DataDir,
-    master_key: &[u8; 32],
+    (home, master_key): (DataDir, &[u8; 32]),
     (settings, senses): (Settings, Senses),
+    senders: Senders,
     mut untold: Untold,
 ) -> anyhow::Result<Running> {
-    let (readiness, workers, stop) = (Readiness::default(), Workers::default(), CancellationToken::new());
+    let (readiness, stop) = (Readiness::default(), CancellationToken::new());
+    let workers = Workers {
+        longest: senders.longest_try(),
+        ..Workers::default()
+    };
     let stop_when_dropped = [stop.clone().drop_guard(), workers.stop.clone().drop_guard()];
     let metrics = metrics::install();
     let upkeep = metrics::upkeep(metrics.clone());
@@ -129,7 +141,7 @@ async fn start_in(
             .clone()
             .run_until_cancelled_owned(share_time(ground.ctx.clone())),
     );
-    let product = product::product(&settings, &ground, &readiness, (&workers, &stop))?;
+    let product = product::product(&settings, &ground, senders, &readiness, (&workers, &stop))?;
     let parts = Parts {
         readiness,
         metrics,
@@ -258,7 +270,14 @@ mod tests {
     async fn a_stop_waits_for_a_send_that_takes_as_long_as_it_may() {
         for (variables, most) in [
             (&[][..], 10),
-            (&[("SMTP__HOST", "localhost"), ("SMTP__SENDER", "a@b.c"), ("SMTP__TIMEOUT", "30s")], 30),
+            (
+                &[
+                    ("SMTP__HOST", "localhost"),
+                    ("SMTP__SENDER", "a@b.c"),
+                    ("SMTP__TIMEOUT", "30s"),
+                ],
+                30,
+            ),
             (
                 &[
                     ("SMS_WEBHOOK__URL", "https://sms.example.com"),
@@ -268,12 +287,14 @@ mod tests {
                 29,
             ),
         ] {
-            let environment = variables.iter().map(|(name, text)| (format!("MERLON_{name}"), (*text).to_owned()));
+            let environment = variables
+                .iter()
+                .map(|(name, text)| (format!("MERLON_{name}"), (*text).to_owned()));
             let settings = Settings::load(Sources {
                 environment: environment.collect(),
                 ..Sources::default()
             });
-            let longest = senders::senders(&settings.unwrap()).unwrap().longest_try();
+            let longest = senders(&settings.unwrap()).unwrap().longest_try();
             assert_eq!(longest, Duration::from_secs(most));
             let workers = Workers {
                 longest,
@@ -283,7 +304,10 @@ mod tests {
             let began = Instant::now();
             workers.finish().await;
             assert!(send.is_finished());
-            assert!(began.elapsed() < longest + Duration::from_secs(1), "and no longer");
+            assert!(
+                began.elapsed() < longest + Duration::from_secs(1),
+                "and no longer"
+            );
         }
     }
 }

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use app::{Ctx, housekeeping, instance::Instances};
 use axum::Router;
 use inbox::InboxAccess;
+use notify::Senders;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ground, Workers, known_host, senders::senders};
+use super::{Ground, Workers, known_host};
 use crate::{
     config::{Access, Settings},
     shell::Readiness,
@@ -20,6 +21,7 @@ const TIDY_EVERY: Duration = Duration::from_mins(5);
 pub(super) fn product(
     settings: &Settings,
     ground: &Ground,
+    senders: Senders,
     readiness: &Readiness,
     (workers, stop): (&Workers, &CancellationToken),
 ) -> anyhow::Result<Router> {
@@ -39,7 +41,6 @@ pub(super) fn product(
         let obstacle = store.obstacle();
         obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_string()))
     });
-    let senders = senders(settings)?;
     workers
         .tasks
         .spawn(notify::run(Arc::clone(ctx), senders, workers.stop.clone()));

@@ -8,18 +8,33 @@ use crate::config::{self, Capture, Settings};
 
 /// One provider for each channel, or none where the operator wants none.
 pub(super) fn senders(settings: &Settings) -> anyhow::Result<Senders> {
-    let inbox = || (settings.inbox.capture == Capture::Auto).then_some(Sender::Inbox);
-    let sms = match &settings.sms_webhook {
-        Some(hook) => Some(webhook("sms", hook).context("sms_webhook cannot be used")?),
-        None => inbox(),
-    };
-    let email = match (&settings.smtp, &settings.email_webhook) {
-        // The configuration has one of the two at most.
-        (Some(server), _) => Some(smtp(server).context("smtp cannot be used")?),
-        (None, Some(hook)) => Some(webhook("email", hook).context("email_webhook cannot be used")?),
-        (None, None) => inbox(),
-    };
-    Ok(Senders { sms, email })
+    Ok(Senders {
+        sms: sms(settings)?,
+        email: email(settings)?,
+    })
+}
+
+/// The provider of SMS.
+pub(crate) fn sms(settings: &Settings) -> anyhow::Result<Option<Sender>> {
+    match &settings.sms_webhook {
+        Some(hook) => Ok(Some(webhook("sms", hook).context("sms_webhook cannot be used")?)),
+        None => Ok(inbox(settings)),
+    }
+}
+
+/// The provider of e-mail. The configuration has one at most.
+pub(crate) fn email(settings: &Settings) -> anyhow::Result<Option<Sender>> {
+    match (&settings.smtp, &settings.email_webhook) {
+        (Some(server), _) => Ok(Some(smtp(server).context("smtp cannot be used")?)),
+        (None, Some(hook)) => Ok(Some(
+            webhook("email", hook).context("email_webhook cannot be used")?,
+        )),
+        (None, None) => Ok(inbox(settings)),
+    }
+}
+
+fn inbox(settings: &Settings) -> Option<Sender> {
+    (settings.inbox.capture == Capture::Auto).then_some(Sender::Inbox)
 }
 
 fn smtp(server: &config::Smtp) -> anyhow::Result<Sender> {

@@ -392,6 +392,40 @@ fn doctor_and_start_refuse_a_configuration_with_mistakes() {
 }
 
 #[test]
+fn doctor_and_start_refuse_a_provider_that_cannot_be_used() {
+    let home = Home::on_sqlite();
+    fs::write(home.path().join("empty.pem"), "no certificate\n").unwrap();
+    let mail = |rest: &[(&'static str, &'static str)]| {
+        let always = [("MERLON_SMTP__HOST", "192.0.2.1"), ("MERLON_SMTP__SENDER", "a@example.com")];
+        [&always, rest].concat()
+    };
+    for (section, variables) in [
+        ("smtp", mail(&[("MERLON_SMTP__SECURITY", "none")])),
+        ("smtp", mail(&[("MERLON_SMTP__CA_FILE", "nowhere.pem")])),
+        ("smtp", mail(&[("MERLON_SMTP__CA_FILE", "empty.pem")])),
+        (
+            "sms_webhook",
+            vec![
+                ("MERLON_SMS_WEBHOOK__URL", "http://127.0.0.1:1"),
+                ("MERLON_SMS_WEBHOOK__SIGNING_KEY", "0123456789abcdef"),
+            ],
+        ),
+    ] {
+        for command in ["doctor", "start"] {
+            let mut merlon = home.merlon();
+            merlon.args([command, "--data", "data"]);
+            merlon.envs(variables.clone()).env("MERLON_SERVER__LISTEN", "127.0.0.1:0");
+            let output = merlon.output().unwrap();
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            let refused = |line: &str| !line.starts_with("ok") && line.contains(&format!("{section} cannot be used"));
+            assert!(said.lines().any(refused), "{variables:?}: {said}");
+        }
+        assert!(!home.path().join("data").exists(), "{variables:?}: nothing was made");
+    }
+}
+
+#[test]
 fn commands_without_a_server_say_how_to_start_one() {
     let home = tempfile::tempdir().unwrap();
     for arguments in [&["inbox"][..], &["token", "--user", "1"]] {

@@ -7,46 +7,42 @@ use tokio::time::timeout;
 
 use super::finding::Finding;
 use crate::config::{Capture, Settings, Webhook};
+use crate::wire;
 
 /// Time to connect.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// One line for each provider, and one for each channel that has none.
+/// One line for each channel: whether its provider can be used and reached, or what happens without one.
 pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(smtp) = &settings.smtp {
-        findings.push(
-            reach(
-                "SMTP server",
-                &smtp.host,
-                smtp.port,
-                "check smtp.host, smtp.port and the firewall",
-            )
-            .await,
-        );
+    vec![sms(settings).await, email(settings).await]
+}
+
+async fn sms(settings: &Settings) -> Finding {
+    match (wire::sms(settings), &settings.sms_webhook) {
+        (Err(error), _) => useless(&error),
+        (Ok(_), Some(hook)) => webhook("SMS", hook).await,
+        (Ok(_), None) => alone("SMS", settings.inbox.capture),
     }
-    for (name, hook) in [
-        ("SMS", &settings.sms_webhook),
-        ("e-mail", &settings.email_webhook),
-    ] {
-        if let Some(hook) = hook {
-            findings.push(webhook(name, hook).await);
+}
+
+async fn email(settings: &Settings) -> Finding {
+    match (wire::email(settings), &settings.smtp, &settings.email_webhook) {
+        (Err(error), ..) => useless(&error),
+        (Ok(_), Some(smtp), _) => {
+            let advice = "check smtp.host, smtp.port and the firewall";
+            reach("SMTP server", &smtp.host, smtp.port, advice).await
         }
+        (Ok(_), None, Some(hook)) => webhook("e-mail", hook).await,
+        (Ok(_), None, None) => alone("e-mail", settings.inbox.capture),
     }
-    let unserved = [
-        ("SMS", settings.sms_webhook.is_none()),
-        (
-            "e-mail",
-            settings.smtp.is_none() && settings.email_webhook.is_none(),
-        ),
-    ];
-    findings.extend(
-        unserved
-            .iter()
-            .filter(|(_, unserved)| *unserved)
-            .map(|(name, _)| alone(name, settings.inbox.capture)),
-    );
-    findings
+}
+
+/// A start would refuse it.
+fn useless(error: &anyhow::Error) -> Finding {
+    Finding::fail(
+        format!("{error:#}"),
+        "mend that section of the configuration; the server does not start with it",
+    )
 }
 
 /// What happens to a channel without a provider.
