@@ -36,15 +36,19 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 /// The sources of a command without further flags.
 fn sources(place: &Place) -> Sources {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    Sources {
+    let mut sources = Sources {
         file: place.config.clone(),
-        environment,
         data: place.data.clone(),
         ..Sources::default()
+    };
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => sources.environment.push((name, value)),
+            (Ok(name), Err(_)) => sources.garbled.push(name),
+            (Err(name), _) => sources.garbled.push(name.to_string_lossy().into_owned()),
+        }
     }
+    sources
 }
 
 fn settings(place: &Place) -> Result<Settings, ConfigError> {

@@ -101,6 +101,8 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Environment variables; only those that begin with `MERLON_` are looked at.
     pub environment: Vec<(String, String)>,
+    /// Names of environment variables that are not UTF-8.
+    pub garbled: Vec<String>,
     /// `--data`.
     pub data: Option<String>,
     /// `--listen`.
@@ -125,6 +127,7 @@ impl Settings {
             written.add_file(file);
         }
         written.add_environment(sources.environment);
+        written.add_garbled(sources.garbled);
         if let Some(dir) = sources.data {
             written.add_flag("--data", data::DIR.path, dir);
         }

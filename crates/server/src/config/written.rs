@@ -101,6 +101,17 @@ impl Written {
         }
     }
 
+    /// Adds variables whose text cannot be read, by their names. What they were meant to say must not be passed over.
+    pub(super) fn add_garbled(&mut self, names: Vec<String>) {
+        for name in names {
+            let passed_on = SHORT_VARIABLES.contains(&(name.as_str(), ""));
+            if name.starts_with("MERLON_") && !passed_on && !is_injected(&name) {
+                let what = "is not UTF-8; write it in UTF-8 (in a URL, %C3%BC for \u{fc})".to_owned();
+                self.problem(String::new(), Origin::Variable(name), what);
+            }
+        }
+    }
+
     fn put_variable(&mut self, key: &'static Key, text: &str, name: String) {
         let texts = if key.is_list() {
             text.split(',')

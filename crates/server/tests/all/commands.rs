@@ -1,9 +1,10 @@
 //! The binary, as somebody at a terminal uses it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::{ffi::OsStrExt, fs::PermissionsExt};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::thread;
@@ -423,6 +424,27 @@ fn doctor_and_start_refuse_a_provider_that_cannot_be_used() {
         }
         assert!(!home.path().join("data").exists(), "{variables:?}: nothing was made");
     }
+}
+
+#[test]
+fn a_variable_of_ours_that_is_no_utf_8_is_refused() {
+    let home = Home::on_sqlite();
+    let url = OsStr::from_bytes(b"postgres://merlon:gr\xfcn@/merlon");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    for command in ["start", "doctor"] {
+        let mut merlon = home.merlon();
+        merlon.arg(command).env("MERLON_DATABASE__URL", url);
+        merlon.env("MERLON_SERVER__LISTEN", taken.local_addr().unwrap().to_string());
+        let output = merlon.env("OTHER", url).env("MERLON_PORT", url).output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("MERLON_DATABASE__URL") && said.contains("UTF-8") && !said.contains("merlon:gr"),
+            "{said}"
+        );
+        assert!(!said.contains("OTHER") && !said.contains("MERLON_PORT"), "{said}");
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "nothing was made");
 }
 
 #[test]
