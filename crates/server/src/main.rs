@@ -15,7 +15,12 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(command::run(cli)),
+        Ok(runtime) => {
+            let code = runtime.block_on(command::run(cli));
+            // Whoever is told to stop does not wait for what a thread is still at.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
             output::complain(&format!("merlon: no threads to run on: {error}"));
             ExitCode::FAILURE

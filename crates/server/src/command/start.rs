@@ -12,7 +12,8 @@ use crate::shell::Drain;
 use crate::wire::{self, Running};
 use crate::{logging, output};
 
-/// Starts, prints where everything is, serves, and stops at Ctrl-C or SIGTERM; a second signal ends it at once.
+/// Starts, prints where everything is, serves, and stops at Ctrl-C or SIGTERM; a second signal ends it at once, and so does one that comes
+/// before it serves.
 pub(super) async fn run(args: Start) -> anyhow::Result<ExitCode> {
     // Whatever is written from here on, the database included, is for its owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -23,7 +24,13 @@ pub(super) async fn run(args: Start) -> anyhow::Result<ExitCode> {
     })?;
     let _logs = logging::start(&settings)?;
     let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let running = wire::start(settings).await?;
+    let running = tokio::select! {
+        running = wire::start(settings) => running?,
+        () = told_to_stop(&mut signals) => {
+            tracing::info!("told to stop while starting");
+            return Ok(ExitCode::from(130));
+        }
+    };
     announce(&running);
     told_to_stop(&mut signals).await;
     tracing::info!("stopping; accepted requests are being finished");

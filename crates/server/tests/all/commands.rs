@@ -632,7 +632,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
 
 /// What a child said, once it ended; it has a while for that.
 fn said_in_the_end(mut child: Child) -> Output {
-    until("the end of the import", || child.try_wait().unwrap().is_some());
+    until("the end of the command", || child.try_wait().unwrap().is_some());
     child.wait_with_output().unwrap()
 }
 
@@ -702,6 +702,31 @@ fn a_second_interrupt_ends_an_import_whose_server_hangs() {
         child.try_wait().unwrap().is_some()
     });
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn an_interrupt_ends_a_start_that_waits() {
+    for told in [Signal::TERM, Signal::INT] {
+        let (home, hanging) = (Home::on_sqlite(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = format!("postgres://merlon@{}/merlon", hanging.local_addr().unwrap());
+        let child = home
+            .merlon()
+            .args(["start", "--data", "data", "--listen", "127.0.0.1:0"])
+            .env("MERLON_DATABASE__URL", url)
+            .env("MERLON_DATABASE__TIMEOUT", "60s")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut asked, _) = hanging.accept().unwrap();
+        asked.read_exact(&mut [0; 4]).unwrap();
+        signal(&child, told);
+        let output = said_in_the_end(child);
+        assert_eq!(output.status.code(), Some(130), "{}", text(&output));
+        assert!(text(&output).contains("a master key was made"), "{}", text(&output));
+        let again = home.merlon().args(["doctor", "--data", "data"]).output().unwrap();
+        assert!(!text(&again).contains("holds the data directory"), "{}", text(&again));
+    }
 }
 
 #[test]
