@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use indicatif::{HumanCount, ProgressBar};
-use store::{MovedTable, PostgresOptions, Progress, Stage, StoreOptions, Transfer};
+use store::{MovedTable, PostgresOptions, Progress, Stage, StoreOptions, Transfer, TransferError};
 use tokio::time::Instant;
 
 use super::progress::bar;
@@ -41,13 +41,22 @@ pub(super) async fn run(args: Migrate) -> anyhow::Result<ExitCode> {
         ));
     }
     let began = Instant::now();
-    let Some(moved) = watched(transfer).await.context(AGAIN)? else {
+    let Some(moved) = watched(transfer).await.map_err(explained)? else {
         output::complain(&format!("stopped; {AGAIN}"));
         return Ok(ExitCode::from(130));
     };
     report(&moved, began.elapsed().as_secs_f64());
     output::text(&what_else(&settings.master_key, (&from, &to), &home));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What went wrong, with what to do where that does not say it.
+fn explained(error: TransferError) -> anyhow::Error {
+    let context = match error {
+        TransferError::Failed { .. } => AGAIN,
+        TransferError::Refused(_) | TransferError::Differs { .. } => "the move is not finished",
+    };
+    anyhow::Error::new(error).context(context)
 }
 
 const AGAIN: &str = "the move is not finished; run the same command again to go on";
@@ -157,7 +166,7 @@ impl File {
 }
 
 /// Runs a move under a bar. Ctrl-C has it stop after the batch that it is at.
-async fn watched(transfer: Transfer) -> anyhow::Result<Option<Vec<MovedTable>>> {
+async fn watched(transfer: Transfer) -> Result<Option<Vec<MovedTable>>, TransferError> {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupted = tokio::spawn(stop_at_interrupt(Arc::clone(&stop)));
     // Every row is copied once and read twice.
@@ -166,7 +175,7 @@ async fn watched(transfer: Transfer) -> anyhow::Result<Option<Vec<MovedTable>>> 
     let moved = transfer.run(|done| show(&bar, done, &stop)).await;
     bar.finish_and_clear();
     interrupted.abort();
-    Ok(moved?)
+    moved
 }
 
 async fn stop_at_interrupt(stop: Arc<AtomicBool>) {
@@ -259,5 +268,30 @@ fn state_of(path: &Path) -> &'static str {
         " (there is one: make sure that it is that one)"
     } else {
         " (it is not there yet)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_to_begin_anew_is_not_told_to_go_on() {
+        let differs = explained(TransferError::Differs {
+            table: "event".to_owned(),
+            source_rows: 2,
+            target_rows: 1,
+        });
+        let text = format!("{differs:#}");
+        assert!(text.contains("begin anew") && !text.contains("go on"), "{text}");
+        let failed = explained(TransferError::Failed {
+            doing: "copying event".to_owned(),
+            source: store::Error::Unavailable,
+        });
+        let text = format!("{failed:#}");
+        assert!(
+            text.contains("same command again to go on: while copying"),
+            "{text}"
+        );
     }
 }

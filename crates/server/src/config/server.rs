@@ -48,7 +48,8 @@ const HEADER_TIMEOUT: Key = Key::new(
     "server.header_timeout",
     Form::Time(1, 300),
     "30s",
-    "Time a connection may take for its TLS handshake, and for each request head, waiting between two requests included.",
+    "Time a connection may take for its TLS handshake, and for each request head; with HTTP/1.1 waiting between two requests is included. \
+     A connection with HTTP/2 that asked once may rest for as long as its peer answers a ping every 30 seconds.",
 );
 const DRAIN_TIME: Key = Key::new(
     "server.drain_time",
