@@ -5,6 +5,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod data_dir;
+mod descriptors;
 pub mod logging;
 pub mod metrics;
 pub mod output;

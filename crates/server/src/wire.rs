@@ -25,6 +25,7 @@ pub(crate) use self::senders::{email, sms};
 pub use self::senses::{Senses, wall_clock};
 use crate::config::{Access, MasterKey, Settings};
 use crate::data_dir::{DataDir, MASTER_KEY_FILE, RunInfo, STORE_FILE};
+use crate::descriptors::Shortage;
 use crate::metrics;
 use crate::shell::{Drain, Parts, Readiness, Serving, bind, serve};
 
@@ -108,10 +109,11 @@ impl Drop for Untold {
 
 async fn start_in(
     (home, master_key): (DataDir, &[u8; 32]),
-    (settings, senses): (Settings, Senses),
+    (mut settings, senses): (Settings, Senses),
     senders: Senders,
     mut untold: Untold,
 ) -> anyhow::Result<Running> {
+    let shortage = Shortage::allowed_for(&mut settings);
     let (readiness, stop) = (Readiness::default(), CancellationToken::new());
     let workers = Workers {
         longest: senders.longest_try(),
@@ -165,6 +167,7 @@ async fn start_in(
     })?;
     let mut warnings = std::mem::take(&mut untold.0);
     warnings.extend(warn(&settings));
+    warnings.extend(shortage.map(|shortage| format!("{shortage}; {}", Shortage::ADVICE)));
     Ok(Running {
         address,
         url,

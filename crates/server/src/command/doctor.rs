@@ -46,6 +46,7 @@ async fn examine(settings: Settings) -> anyhow::Result<Vec<Finding>> {
         None => findings.push(server::port(settings.server.listen)),
     }
     findings.extend(server::certificate(&settings));
+    findings.push(server::files(&settings));
     let providers = providers::all(&settings).await;
     let elsewhere = match &settings.database {
         Some(database) => database::all(&database.options).await,

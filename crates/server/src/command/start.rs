@@ -10,13 +10,14 @@ use crate::config::{Settings, Sources};
 use crate::data_dir::TOKEN_FILE;
 use crate::shell::Drain;
 use crate::wire::{self, Running};
-use crate::{logging, output};
+use crate::{descriptors, logging, output};
 
 /// Starts, prints where everything is, serves, and stops at Ctrl-C or SIGTERM; a second signal ends it at once, and so does one that comes
 /// before it serves.
 pub(super) async fn run(args: Start) -> anyhow::Result<ExitCode> {
     // Whatever is written from here on, the database included, is for its owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    descriptors::raise();
     let settings = Settings::load(Sources {
         listen: args.listen,
         dev: args.dev,

@@ -36,7 +36,8 @@ const MAX_CONNECTIONS: Key = Key::new(
     "server.max_connections",
     Form::Count(16, 1_000_000),
     "10000",
-    "Connections served at once; further ones wait in the queue of the operating system.",
+    "Connections served at once; further ones wait in the queue of the operating system. Where it lets fewer files be open (`ulimit -n`), \
+     there are fewer, and a warning says how many.",
 );
 const MAX_STREAMS: Key = Key::new(
     "server.max_streams",

@@ -57,13 +57,16 @@ impl Started {
     }
 
     pub(crate) fn run(mut command: Command, dir: &Path, environment: &[(&str, String)]) -> Self {
-        let mut child = command
+        command
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["start", "--listen", "127.0.0.1:0", "--data"])
-            .arg(dir.join("data"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .arg(dir.join("data"));
+        Self::read(command)
+    }
+
+    /// Starts the server that a command is for, and reads up to the line that says it serves.
+    fn read(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
@@ -240,12 +243,18 @@ fn a_first_start_keeps_the_token_of_another_database_and_says_where() {
         printed.contains("automation.pat.old") && !printed.contains(first.trim()),
         "{printed}"
     );
-    let mode = fs::metadata(data.join("automation.pat.old")).unwrap().permissions().mode();
+    let mode = fs::metadata(data.join("automation.pat.old"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 
     stop(&mut server);
     let again = home.start();
-    assert!(!again.lines.join("\n").contains("automation.pat.old"), "it is told once");
+    assert!(
+        !again.lines.join("\n").contains("automation.pat.old"),
+        "it is told once"
+    );
     drop(again);
     fs::rename(data.join("merlon.db"), home.path().join("away-too.db")).unwrap();
     let _ = fs::remove_file(data.join("merlon.db-wal"));
@@ -270,6 +279,84 @@ fn a_second_server_on_the_same_data_is_refused() {
         text.contains(&format!("process {pid}")) && text.contains(server.address()),
         "{text}"
     );
+}
+
+fn begin_to_search(stream: &mut TcpStream, token: &str) {
+    write!(
+        stream,
+        "POST /resources/v3alpha/users/_search HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n[]",
+        token.trim()
+    )
+    .unwrap();
+}
+
+fn found_something(stream: &mut TcpStream) {
+    let mut answer = BufReader::new(stream);
+    let (mut line, mut length) = (String::new(), 0);
+    answer.read_line(&mut line).unwrap();
+    assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        answer.read_line(&mut line).unwrap();
+        if let Some(rest) = line.to_lowercase().strip_prefix("content-length:") {
+            length = rest.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    answer.read_exact(&mut body).unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("totalResult"));
+}
+
+#[test]
+fn where_few_files_may_be_open_fewer_connections_are_served_and_that_is_told() {
+    let home = Home::new();
+    let merlon = home.merlon();
+    let limited = |what: &str| {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "ulimit -S -n 128 && ulimit -H -n 256 && exec \"$0\" \"$@\""])
+            .arg(merlon.get_program())
+            .arg(what)
+            .current_dir(home.path())
+            .env_clear()
+            .envs(merlon.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    };
+    let mut start = limited("start");
+    start
+        .args(["--listen", "127.0.0.1:0", "--data", "data"])
+        .stderr(Stdio::null());
+    let server = Started::read(start);
+    let printed = server.lines.join("\n");
+    assert!(
+        printed.contains("server.max_connections") && printed.contains("256"),
+        "{printed}"
+    );
+    let doctor = text(&limited("doctor").args(["--data", "data"]).output().unwrap());
+    let line = doctor
+        .lines()
+        .find(|line| line.contains("server.max_connections"));
+    assert!(line.is_some_and(|line| line.starts_with("warn")), "{doctor}");
+
+    let mut kept: Vec<_> = (0..8)
+        .map(|_| TcpStream::connect(server.address()).unwrap())
+        .collect();
+    let token = fs::read_to_string(home.path().join("data/automation.pat")).unwrap();
+    let mut ask = || {
+        for stream in &mut kept {
+            begin_to_search(stream, &token);
+        }
+        for stream in &mut kept {
+            found_something(stream);
+        }
+    };
+    ask();
+    let idle: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(server.address()).unwrap())
+        .collect();
+    ask();
+    drop(idle);
 }
 
 #[test]
@@ -397,7 +484,10 @@ fn doctor_and_start_refuse_a_provider_that_cannot_be_used() {
     let home = Home::on_sqlite();
     fs::write(home.path().join("empty.pem"), "no certificate\n").unwrap();
     let mail = |rest: &[(&'static str, &'static str)]| {
-        let always = [("MERLON_SMTP__HOST", "192.0.2.1"), ("MERLON_SMTP__SENDER", "a@example.com")];
+        let always = [
+            ("MERLON_SMTP__HOST", "192.0.2.1"),
+            ("MERLON_SMTP__SENDER", "a@example.com"),
+        ];
         [&always, rest].concat()
     };
     for (section, variables) in [
@@ -415,14 +505,20 @@ fn doctor_and_start_refuse_a_provider_that_cannot_be_used() {
         for command in ["doctor", "start"] {
             let mut merlon = home.merlon();
             merlon.args([command, "--data", "data"]);
-            merlon.envs(variables.clone()).env("MERLON_SERVER__LISTEN", "127.0.0.1:0");
+            merlon
+                .envs(variables.clone())
+                .env("MERLON_SERVER__LISTEN", "127.0.0.1:0");
             let output = merlon.output().unwrap();
             let said = text(&output);
             assert_eq!(output.status.code(), Some(1), "{said}");
-            let refused = |line: &str| !line.starts_with("ok") && line.contains(&format!("{section} cannot be used"));
+            let refused =
+                |line: &str| !line.starts_with("ok") && line.contains(&format!("{section} cannot be used"));
             assert!(said.lines().any(refused), "{variables:?}: {said}");
         }
-        assert!(!home.path().join("data").exists(), "{variables:?}: nothing was made");
+        assert!(
+            !home.path().join("data").exists(),
+            "{variables:?}: nothing was made"
+        );
     }
 }
 
@@ -723,9 +819,17 @@ fn an_interrupt_ends_a_start_that_waits() {
         signal(&child, told);
         let output = said_in_the_end(child);
         assert_eq!(output.status.code(), Some(130), "{}", text(&output));
-        assert!(text(&output).contains("a master key was made"), "{}", text(&output));
+        assert!(
+            text(&output).contains("a master key was made"),
+            "{}",
+            text(&output)
+        );
         let again = home.merlon().args(["doctor", "--data", "data"]).output().unwrap();
-        assert!(!text(&again).contains("holds the data directory"), "{}", text(&again));
+        assert!(
+            !text(&again).contains("holds the data directory"),
+            "{}",
+            text(&again)
+        );
     }
 }
 

@@ -11,6 +11,7 @@ use super::finding::Finding;
 use crate::client::{Answer, Client};
 use crate::config::Settings;
 use crate::data_dir::RunInfo;
+use crate::descriptors::Shortage;
 use crate::shell::check_certificate;
 
 /// Time the server may take to answer.
@@ -81,6 +82,14 @@ fn same_time(answer: &Answer, now: SystemTime) -> Finding {
             "server sends no date",
             "something in between answers; check server.listen",
         ),
+    }
+}
+
+/// Whether a server that is started from here may open enough files for its connections.
+pub(super) fn files(settings: &Settings) -> Finding {
+    match Shortage::at_most(settings) {
+        None => Finding::ok("limit of open files"),
+        Some(shortage) => Finding::warn(shortage.to_string(), Shortage::ADVICE),
     }
 }
 
