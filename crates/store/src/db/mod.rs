@@ -357,7 +357,7 @@ impl Store {
     /// Takes a consistent view of everything that was committed before its first query.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         let view = match &self.inner.database {
-            Database::Sqlite(sqlite) => View::Sqlite(sqlite.snapshot()?),
+            Database::Sqlite(sqlite) => View::Sqlite(sqlite.snapshot().await?),
             Database::Postgres(postgres) => View::Postgres(Box::pin(postgres.snapshot()).await?),
         };
         Ok(Snapshot {

@@ -60,8 +60,8 @@ impl Sqlite {
         })
     }
 
-    pub(super) fn snapshot(&self) -> Result<SqliteSnapshot> {
-        self.readers.snapshot()
+    pub(super) async fn snapshot(&self) -> Result<SqliteSnapshot> {
+        self.readers.snapshot().await
     }
 
     pub(super) fn glance(&self) -> SqliteSnapshot {

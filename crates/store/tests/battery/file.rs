@@ -11,10 +11,10 @@ use std::{
 
 use domain::{
     base::FactorId,
-    user::{Command, Destination, EmailAddress, Proof},
+    user::{Command, Destination, EmailAddress, Proof, User},
 };
 use rusqlite::Connection;
-use store::{Error, Statement, Store, StoreOptions, Value};
+use store::{Error, Statement, Store, StoreOptions, Stored, Value};
 use testkit::database::{Database, sqlite};
 use tokio::task::JoinHandle;
 
@@ -337,4 +337,38 @@ async fn a_newer_database_and_a_foreign_file_are_refused_untouched() {
     std::fs::write(&foreign, &text).unwrap();
     assert!(matches!(open(&foreign).await, Err(Error::Database { .. })));
     assert_eq!(std::fs::read_to_string(&foreign).unwrap(), text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_have_a_bound_and_whoever_finds_no_place_is_told() {
+    let database = sqlite().await;
+    let store = &database.store;
+    users(store, 1).await;
+    let mut views = Vec::new();
+    let refusal = loop {
+        assert!(views.len() < 1_000, "so many connections");
+        let began = tokio::time::Instant::now();
+        match store.snapshot().await {
+            Ok(view) => views.push(view),
+            Err(error) => break (error, began.elapsed()),
+        }
+    };
+    assert!(matches!(refusal.0, Error::Overloaded), "{:?}", refusal.0);
+    assert_eq!(refusal.1.as_secs(), 2);
+
+    let mut glance = store.glance().unwrap();
+    User::load(&mut glance, &instance(), &user(0)).await.unwrap();
+    decide(store, &user(0), set_phone("+41791234567", 1))
+        .await
+        .unwrap();
+
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.snapshot().await.map(drop) }
+    });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(views.pop());
+    waiting.await.unwrap().unwrap();
+    store.snapshot().await.unwrap();
 }

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -10,7 +11,11 @@ use rusqlite::{
     Connection, InterruptHandle, Statement as RusqliteStatement, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
-use tokio::task::spawn_blocking;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 
 use crate::{
     commit::Value,
@@ -20,9 +25,16 @@ use crate::{
 
 /// Idle connections that are kept.
 const KEPT: usize = 16;
+/// Views of several queries at once. Each has a connection, with its cache, for as long as it lasts.
+const VIEWS: usize = 64;
+/// How long somebody waits for a view when others have them all.
+const WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Readers(Arc<Home>);
+pub(super) struct Readers {
+    home: Arc<Home>,
+    views: Arc<Semaphore>,
+}
 
 /// Where connections come from and go back to.
 #[derive(Debug)]
@@ -31,10 +43,21 @@ struct Home {
     idle: Mutex<Vec<Connection>>,
 }
 
+/// A connection that was handed out, and its place among the views if it is for one.
+#[derive(Debug)]
+struct Held {
+    connection: Connection,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
 impl Home {
-    fn take(&self) -> Result<Connection> {
+    fn take(&self, place: Option<OwnedSemaphorePermit>) -> Result<Held> {
         let idle = self.idle.lock().pop();
-        idle.map_or_else(|| connect_reader(&self.path), Ok)
+        let connection = idle.map_or_else(|| connect_reader(&self.path), Ok)?;
+        Ok(Held {
+            connection,
+            _place: place,
+        })
     }
 
     fn put_back(&self, connection: Connection) {
@@ -48,26 +71,31 @@ impl Home {
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         let (path, idle) = (path.to_owned(), Mutex::default());
-        Self(Arc::new(Home { path, idle }))
+        Self {
+            home: Arc::new(Home { path, idle }),
+            views: Arc::new(Semaphore::new(VIEWS)),
+        }
     }
 
     /// A view that stays the same over several queries.
-    pub(super) fn snapshot(&self) -> Result<SqliteSnapshot> {
-        let connection = self.0.take()?;
-        run(&connection, "BEGIN")?;
+    pub(super) async fn snapshot(&self) -> Result<SqliteSnapshot> {
+        let place = timeout(WAIT, Arc::clone(&self.views).acquire_owned()).await;
+        let place = place.map_err(|_| Error::Overloaded)?.map_err(|_| Error::Closed)?;
+        let held = self.home.take(Some(place))?;
+        run(&held.connection, "BEGIN")?;
         Ok(SqliteSnapshot {
-            connection: Some(connection),
+            held: Some(held),
             delimited: true,
-            home: Arc::clone(&self.0),
+            home: Arc::clone(&self.home),
         })
     }
 
-    /// A view for one query; it takes a connection when that is asked.
+    /// A view for one query; it takes a connection when that is asked, and waits for nobody.
     pub(super) fn glance(&self) -> SqliteSnapshot {
         SqliteSnapshot {
-            connection: None,
+            held: None,
             delimited: false,
-            home: Arc::clone(&self.0),
+            home: Arc::clone(&self.home),
         }
     }
 }
@@ -82,18 +110,18 @@ fn run(connection: &Connection, sql: &'static str) -> Result<()> {
 
 #[derive(Debug)]
 pub(in crate::db) struct SqliteSnapshot {
-    connection: Option<Connection>,
+    held: Option<Held>,
     delimited: bool,
     home: Arc<Home>,
 }
 
 impl SqliteSnapshot {
     /// Its connection. One of several queries that lost it, and its view with it, gets no other.
-    fn take(&mut self) -> Result<Connection> {
-        match self.connection.take() {
-            Some(connection) => Ok(connection),
+    fn take(&mut self) -> Result<Held> {
+        match self.held.take() {
+            Some(held) => Ok(held),
             None if self.delimited => Err(Error::Closed),
-            None => self.home.take(),
+            None => self.home.take(None),
         }
     }
 
@@ -104,8 +132,9 @@ impl SqliteSnapshot {
         each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let taken = self.take()?;
-        let connection = self.connection.insert(taken);
-        let mut statement = connection
+        let held = self.held.insert(taken);
+        let mut statement = held
+            .connection
             .prepare_cached(sql)
             .map_err(Error::while_doing("reading"))?;
         read_all(&mut statement, params, each)
@@ -119,16 +148,16 @@ impl SqliteSnapshot {
         params: &[Value],
         mut each: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let connection = self.take()?;
-        let given_up = GivenUp(Some(connection.get_interrupt_handle()));
+        let held = self.take()?;
+        let given_up = GivenUp(Some(held.connection.get_interrupt_handle()));
         let (sql, params) = (sql.to_owned(), params.to_vec());
         let search = move || {
-            let rows = kept_rows(&connection, &sql, &params);
-            (connection, rows)
+            let rows = kept_rows(&held.connection, &sql, &params);
+            (held, rows)
         };
-        let (connection, rows) = spawn_blocking(search).await.map_err(|_| Error::Closed)?;
+        let (held, rows) = spawn_blocking(search).await.map_err(|_| Error::Closed)?;
         given_up.not();
-        self.connection = Some(connection);
+        self.held = Some(held);
         let rows = rows?;
         rows.iter()
             .map(|row| each(&Row(Cells::Sqlite(SqliteRow::Kept(row)))))
@@ -197,13 +226,13 @@ fn read_all<T>(
 
 impl Drop for SqliteSnapshot {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else {
+        let Some(held) = self.held.take() else {
             return;
         };
-        if self.delimited && run(&connection, "COMMIT").is_err() {
+        if self.delimited && run(&held.connection, "COMMIT").is_err() {
             return;
         }
-        self.home.put_back(connection);
+        self.home.put_back(held.connection);
     }
 }
 
