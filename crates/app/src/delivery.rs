@@ -21,6 +21,11 @@ impl Due {
         &self.parcel.id
     }
 
+    /// What one holds it by.
+    pub fn lease(&self) -> &str {
+        &self.lease
+    }
+
     /// The tenant.
     pub fn instance(&self) -> &InstanceId {
         &self.parcel.instance

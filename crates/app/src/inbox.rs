@@ -71,14 +71,15 @@ impl fmt::Debug for InboxQuery {
 }
 
 /// Captures a message about `user` for `recipient` instead of sending it. It gets its id and its time within the commit; its id in the
-/// outbox makes repeating harmless. It goes with the user.
+/// outbox makes repeating harmless, and the lease that it is held by there says that it is still to be captured: false if not. It goes
+/// with the user.
 pub async fn capture(
     ctx: &Ctx,
     instance: &InstanceId,
     (user, recipient): (&UserId, &Destination),
-    outbox_id: &str,
+    (outbox_id, lease): (&str, Option<&str>),
     message: &InboxMessage,
-) -> Result<()> {
+) -> Result<bool> {
     let number: i64 = outbox_id.parse().map_err(|_| StoreError::Corrupt {
         place: "outbox.id",
         reason: "it is no number".into(),
@@ -86,13 +87,16 @@ pub async fn capture(
     let plain = sealed::json(message, "inbox_message.sealed")?;
     let captured = Capture {
         outbox_id: number,
+        lease: lease.map(str::to_owned),
         recipient: ctx.keys.destination(instance, &recipient.canonical()).0.to_vec(),
         sealed: ctx.keys.seal(&*ctx.entropy, &place(number), &plain),
         at: message.created,
     };
-    ctx.store.capture(instance, user, &captured).await?;
-    ctx.inbox_bell.notify_waiters();
-    Ok(())
+    let is_captured = ctx.store.capture(instance, user, &captured).await?;
+    if is_captured {
+        ctx.inbox_bell.notify_waiters();
+    }
+    Ok(is_captured)
 }
 
 fn place(outbox_id: i64) -> String {

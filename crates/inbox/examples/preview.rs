@@ -90,7 +90,13 @@ async fn receive(test: &TestCtx, (channel, to, subject, code, body): &Sample) {
     let to = Destination::from_trusted(*channel, to);
     let about = UserId::from_trusted("1");
     let instance = &test.foundation.instance;
-    capture(&test.ctx, instance, (&about, &to), &test.new_id(), &message)
-        .await
-        .unwrap();
+    capture(
+        &test.ctx,
+        instance,
+        (&about, &to),
+        (&test.new_id(), None),
+        &message,
+    )
+    .await
+    .unwrap();
 }

@@ -134,15 +134,18 @@ async fn capture(ctx: &Ctx, due: &Due, message: &Message, rendered: &Rendered) -
         code: message.code.clone(),
         created: ctx.now(),
     };
-    inbox::capture(
+    let is_captured = inbox::capture(
         ctx,
         due.instance(),
         (&message.user, &message.destination),
-        due.id(),
+        (due.id(), Some(due.lease())),
         &captured,
-    )
-    .await
-    .map_err(|_| Failure::later("the inbox took nothing"))
+    );
+    match is_captured.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::never("the message is somebody else's, or gone")),
+        Err(_) => Err(Failure::later("the inbox took nothing")),
+    }
 }
 
 /// Stable name for logs, metrics and the inbox.

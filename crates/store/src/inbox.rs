@@ -16,6 +16,8 @@ pub const KEPT: i64 = 1000;
 pub struct Capture {
     /// Its id in the outbox, which says whether it was captured before.
     pub outbox_id: i64,
+    /// The lease by which one holds it in the outbox; nothing for one that never was there.
+    pub lease: Option<String>,
     /// Keyed hash of the recipient.
     pub recipient: Vec<u8>,
     /// The sealed message.
@@ -61,6 +63,10 @@ impl Default for Range<'_> {
     }
 }
 
+/// Changes nothing, but misses where the message was given to somebody else, replaced, or taken away with its user. Whoever takes it away
+/// waits until the capture is there to see, and takes that away as well.
+const HELD: &str = "UPDATE outbox SET lease = lease WHERE id = $1 AND lease = $2";
+
 /// Whoever captures holds this row until the commit is there for everybody to see, so captures of one instance come one behind the
 /// other, whichever node or connection they are on.
 const HOLD: &str = "INSERT INTO inbox_order (instance, last) SELECT $1, 0 WHERE 0 = 0
@@ -89,7 +95,8 @@ const MAKE_ROOM: &str = "DELETE FROM inbox_message WHERE instance = $1 AND id <=
 
 impl Store {
     /// Captures a message about a user, and goes with them. It gets its id within the commit. Capturing the same one again changes nothing.
-    pub async fn capture(&self, instance: &InstanceId, user: &UserId, message: &Capture) -> Result<()> {
+    /// False when the lease was lost, for then it may be that nobody is to read it any more.
+    pub async fn capture(&self, instance: &InstanceId, user: &UserId, message: &Capture) -> Result<bool> {
         let rows = vec![
             Statement::new(HOLD, [instance.shared().into()]),
             Statement::new(
@@ -106,9 +113,12 @@ impl Store {
             Statement::new(REMEMBER, [instance.shared().into()]),
             Statement::new(MAKE_ROOM, [instance.shared().into(), KEPT.into()]),
         ];
-        self.write("inbox.capture", instance, Vec::new(), rows)
+        let held = message.lease.as_ref().map(|lease| {
+            let id = message.outbox_id.to_string();
+            Statement::new(HELD, [id.into(), lease.as_str().into()])
+        });
+        self.write("inbox.capture", instance, held.into_iter().collect(), rows)
             .await
-            .map(drop)
     }
 
     /// Removes a captured message; answers whether it was there.

@@ -92,6 +92,10 @@ impl Recent {
         if found.state.is_some() {
             let (key, found) = (Key(instance.clone(), id.clone()), found.clone());
             self.seen.insert(key, Seen { moment, found });
+            // Whoever was deleted since the look-up began was perhaps taken out just before.
+            if !self.moments.hold(id.as_str(), moment) {
+                self.seen.remove(&Asked(instance.as_str(), id.as_str()));
+            }
         }
     }
 
@@ -157,6 +161,10 @@ mod tests {
         };
         recent.keep(&instance, &id, recent.now(), &gone);
         assert_eq!(recent.seen.len(), 0);
+        let began = recent.now();
+        recent.forget(&instance, "one");
+        recent.keep(&instance, &id, began, &row(1, 10));
+        assert_eq!(recent.seen.len(), 0, "the look-up began before the deletion");
     }
 
     #[test]

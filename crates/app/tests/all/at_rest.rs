@@ -62,7 +62,7 @@ async fn no_code_can_be_read_in_the_files() {
             &ctx,
             &owner.instance,
             (&message.user, &message.destination),
-            &ctx.new_id(),
+            (&ctx.new_id(), None),
             &captured,
         )
         .await

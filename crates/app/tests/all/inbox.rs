@@ -32,9 +32,15 @@ async fn capture_of(ctx: &Ctx, by: &Caller, outbox_id: &str, (text, code): (&str
         code: code.into(),
         created: ctx.now(),
     };
-    inbox::capture(ctx, &by.instance, (&by.user, &destination), outbox_id, &message)
-        .await
-        .unwrap();
+    inbox::capture(
+        ctx,
+        &by.instance,
+        (&by.user, &destination),
+        (outbox_id, None),
+        &message,
+    )
+    .await
+    .unwrap();
     let newest = inbox::list(ctx, by, &InboxQuery::default()).await.unwrap();
     newest[0].id
 }

@@ -117,9 +117,15 @@ impl World {
         let instance = &self.test.foundation.instance;
         let about = UserId::from_trusted("1");
         let (ctx, outbox_id) = (&self.test.ctx, self.test.new_id());
-        capture(ctx, instance, (&about, &destination), &outbox_id, &message)
-            .await
-            .unwrap();
+        capture(
+            ctx,
+            instance,
+            (&about, &destination),
+            (&outbox_id, None),
+            &message,
+        )
+        .await
+        .unwrap();
         let newest = list_unchecked(ctx, instance, &InboxQuery::default()).await;
         newest.unwrap()[0].id
     }

@@ -180,8 +180,9 @@ const DELETE_USER: &[&str] = &[
     "DELETE FROM membership WHERE instance = $1 AND user_id = $2",
     "DELETE FROM token WHERE instance = $1 AND user_id = $2",
     "DELETE FROM guess_budget WHERE instance = $1 AND user_id = $2",
-    "DELETE FROM inbox_message WHERE instance = $1 AND user_id = $2",
+    // In this order: it waits for a capture that is under way, and then finds what was captured.
     FORGET_PARCELS,
+    "DELETE FROM inbox_message WHERE instance = $1 AND user_id = $2",
 ];
 
 /// What waits to be sent is not sent any more.

@@ -1,12 +1,12 @@
 //! Names and helpers that the battery's sentences are made of.
 
 use domain::{
-    base::{InstanceId, OrgId, Timestamp, UserId},
+    base::{InstanceId, OrgId, Span, Timestamp, UserId},
     code::{Attempt, Digest, GuessBudget, IssuedCode, Medium},
     user::{Channel, Command, Destination, Kind, PhoneNumber, Proof, Refusal, User},
 };
 use serde_json::{Map, Value};
-use store::{Head, LoggedEvent, Store, Stored};
+use store::{Head, LoggedEvent, Store, Stored, outbox::Parcel};
 
 /// When it is, unless a test says otherwise.
 pub(crate) const NOW: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -142,6 +142,20 @@ pub(crate) async fn names(store: &Store, id: &UserId) -> Vec<&'static str> {
         .iter()
         .map(|logged| logged.event.name())
         .collect()
+}
+
+/// Message 7 of the outbox, about user `n`.
+pub(crate) fn parcel_of_user(n: usize) -> Parcel {
+    Parcel {
+        id: "7".into(),
+        instance: instance(),
+        user: user(n),
+        subject: vec![1; 32],
+        sealed: Vec::new(),
+        created: NOW,
+        expires: NOW + Span::minutes(10),
+        attempts: 0,
+    }
 }
 
 /// One number that a query answers.

@@ -1,9 +1,13 @@
 //! The built-in inbox: in the order of capture, in pages from either end, and never more than is kept.
 
-use domain::base::{InstanceId, Span, UserId};
+use domain::{
+    base::{InstanceId, Span, UserId},
+    user::Command,
+};
 use store::{
     Store,
     inbox::{self, Capture, Captured, KEPT, Range},
+    outbox,
 };
 use tokio::task::JoinSet;
 
@@ -13,6 +17,7 @@ use crate::given::*;
 fn message(n: i64, recipient: u8) -> Capture {
     Capture {
         outbox_id: n,
+        lease: None,
         recipient: vec![recipient; 32],
         sealed: n.to_string().into_bytes(),
         at: NOW + Span::seconds(n),
@@ -68,6 +73,29 @@ async fn capturing_again_changes_nothing_and_discarding_works_once() {
     assert!(!store.discard(&instance(), found[0].id).await.unwrap());
     capture(store, &message(3, 1)).await;
     assert!(ids(store, Range::default()).await[0] > found[0].id, "no id is given twice");
+}
+
+#[tokio::test]
+async fn nothing_is_captured_that_one_holds_no_more() {
+    let database = backend().await;
+    let store = &database.store;
+    let (id, parcel) = (users(store, 1).await.remove(0), parcel_of_user(0));
+    let rows = vec![outbox::put(&parcel)];
+    store.write("test", &instance(), Vec::new(), rows).await.unwrap();
+    assert!(store.lease_parcel(&parcel, "mine", NOW, parcel.expires).await.unwrap());
+    let by = async |lease: &str| {
+        let captured = Capture { lease: Some(lease.into()), ..message(7, 1) };
+        store.capture(&instance(), &id, &captured).await.unwrap()
+    };
+    assert!(!by("another's").await);
+    assert!(ids(store, Range::default()).await.is_empty());
+    assert!(by("mine").await && by("mine").await);
+    assert_eq!(ids(store, Range::default()).await.len(), 1);
+    assert!(!store.lease_parcel(&parcel, "another's", NOW, parcel.expires).await.unwrap(), "it is held as before");
+
+    decide(store, &id, Command::Delete).await.unwrap();
+    assert!(!by("mine").await, "the user went meanwhile");
+    assert!(ids(store, Range::default()).await.is_empty());
 }
 
 #[tokio::test]

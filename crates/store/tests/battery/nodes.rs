@@ -19,6 +19,7 @@ use domain::{
 use store::{
     Error, PostgresOptions, Store, StoreOptions,
     inbox::{self, Capture, Range},
+    outbox,
 };
 use testkit::{
     database::{Database, postgres},
@@ -45,13 +46,18 @@ async fn what_one_node_acknowledged_every_other_reads() {
     assert_log_is_whole(there).await;
 }
 
-async fn capture(node: &Store, outbox_id: i64) {
-    let message = Capture {
+fn capture_of(outbox_id: i64, lease: Option<&str>) -> Capture {
+    Capture {
         outbox_id,
+        lease: lease.map(str::to_owned),
         recipient: vec![1; 32],
         sealed: Vec::new(),
         at: NOW,
-    };
+    }
+}
+
+async fn capture(node: &Store, outbox_id: i64) {
+    let message = capture_of(outbox_id, None);
     node.capture(&instance(), &user(0), &message).await.unwrap();
 }
 
@@ -86,6 +92,51 @@ async fn a_capture_waits_for_one_that_another_node_has_under_way() {
     let found = inbox::list(&mut snapshot, &instance(), all).await.unwrap();
     let order: Vec<_> = found.iter().map(|message| message.outbox_id).collect();
     assert_eq!(order, [1, 2, 4, 3]);
+}
+
+/// The capture holds the message in the outbox, so the deletion comes behind it, and finds what was captured.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_takes_along_what_another_node_is_about_to_capture() {
+    let database = Arc::new(postgres_server::database());
+    let nodes = [
+        node_on(&database.url()).await.unwrap(),
+        node_on(&database.url()).await.unwrap(),
+    ];
+    let (id, parcel) = (users(&nodes[0], 1).await.remove(0), parcel_of_user(0));
+    let rows = vec![outbox::put(&parcel)];
+    nodes[0]
+        .write("test", &instance(), Vec::new(), rows)
+        .await
+        .unwrap();
+    assert!(
+        nodes[0]
+            .lease_parcel(&parcel, "mine", NOW, parcel.expires)
+            .await
+            .unwrap()
+    );
+    nodes[0]
+        .capture(&instance(), &user(1), &capture_of(8, None))
+        .await
+        .unwrap();
+
+    let held = Held::new(&database, "SELECT FROM inbox_order").await;
+    let [capturing, deleting] = nodes.clone();
+    let capture = tokio::spawn(async move {
+        let message = capture_of(7, Some("mine"));
+        capturing.capture(&instance(), &user(0), &message).await
+    });
+    held.until_wanted_by(1).await;
+    let delete = tokio::spawn(async move { decide(&deleting, &id, Command::Delete).await });
+    held.until_wanted_by(2).await;
+    held.let_go();
+    assert!(capture.await.unwrap().unwrap());
+    delete.await.unwrap().unwrap();
+    let mut snapshot = nodes[0].snapshot().await.unwrap();
+    let found = inbox::list(&mut snapshot, &instance(), Range::default())
+        .await
+        .unwrap();
+    let left: Vec<_> = found.iter().map(|message| message.outbox_id).collect();
+    assert_eq!(left, [8], "of whoever is still there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
