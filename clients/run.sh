@@ -100,11 +100,11 @@ called() {
 old="zitadel.user.v3alpha.UserService zitadel.user.schema.v3alpha.UserSchemaService"
 new="zitadel.resources.user.v3alpha.ZITADELUsers zitadel.resources.userschema.v3alpha.ZITADELUserSchemas"
 rust rust-v3alpha-2024-06
-called rust-v3alpha-2024-06 $old
+called rust-v3alpha-2024-06 $old zitadel.auth.v1.AuthService
 rust rust-v3alpha-resources
-called rust-v3alpha-resources $new
+called rust-v3alpha-resources $new zitadel.auth.v1.AuthService
 npm_ npm
-called npm $old $new zitadel.admin.v1.AdminService zitadel.feature.v2.FeatureService
+called npm $old $new zitadel.admin.v1.AdminService zitadel.feature.v2.FeatureService zitadel.user.v2.UserService
 npm_ idp
 
 if ! kill -0 "$server" 2>/dev/null; then

@@ -325,6 +325,44 @@ async fn email_from_set_to_verified() {
 }
 
 #[tokio::test]
+async fn codes_that_wait_are_sent_again() {
+    let server = Server::from_env();
+    let (user, mut client) = me(&server).await;
+    let (number, address) = (phone(), email());
+    let body = json!({"phone": {"number": number, "returnCode": {}}});
+    server
+        .rest_ok("PUT", &format!("/v3alpha/users/{user}/phone"), body)
+        .await;
+    let answer = client
+        .resend_my_phone_verification(ResendMyPhoneVerificationRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    filled(answer.details);
+    let code = server.code(&number).await;
+    client
+        .verify_my_phone(VerifyMyPhoneRequest { code })
+        .await
+        .unwrap();
+
+    let body = json!({"email": {"address": address, "returnCode": {}}});
+    server
+        .rest_ok("PUT", &format!("/v3alpha/users/{user}/email"), body)
+        .await;
+    let answer = client
+        .resend_my_email_verification(ResendMyEmailVerificationRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    filled(answer.details);
+    let code = server.code(&address).await;
+    client
+        .verify_my_email(VerifyMyEmailRequest { code })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn otp_email_switch_follows_the_verified_email() {
     let server = Server::from_env();
     let (user, mut client, _, address) = me_verified(&server).await;

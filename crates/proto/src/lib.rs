@@ -8,7 +8,8 @@ mod generated {
         unused_qualifications,
         rustdoc::all,
         clippy::all,
-        clippy::pedantic
+        clippy::pedantic,
+        reason = "generated code"
     )]
     include!(concat!(env!("OUT_DIR"), "/mod.rs"));
     include!(concat!(env!("OUT_DIR"), "/debug.rs"));

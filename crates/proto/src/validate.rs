@@ -356,7 +356,7 @@ mod check {
     }
 }
 
-#[allow(clippy::all, clippy::pedantic)]
+#[allow(clippy::all, clippy::pedantic, reason = "generated code")]
 mod rules {
     use super::{Invalid, Validate, check};
 

@@ -212,11 +212,11 @@ impl<'de> Visitor<'de> for BareText {
     }
 }
 
-#[allow(clippy::all, clippy::pedantic)]
+#[allow(clippy::all, clippy::pedantic, reason = "generated code")]
 mod generated {
     use super::{FieldError, Misfit};
 
-    #[allow(unused_imports)]
+    #[allow(unused_imports, reason = "generated code uses what its fields need")]
     mod field {
         pub(super) use super::super::{
             boolean, bytes, enumeration, items, leaf, message, number, string, text, well_known, whole,

@@ -23,6 +23,7 @@ impl std::fmt::Debug for Senses {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the place that hands it out")]
 impl Default for Senses {
     /// Those of this machine.
     fn default() -> Self {
