@@ -20,7 +20,9 @@ pub enum SettingsError {
     #[error("{0} is not an e-mail address")]
     Address(&'static str),
     /// Cleartext to a mail server that is not on this machine.
-    #[error("mail without encryption is allowed to this machine only, unless it is allowed explicitly")]
+    #[error(
+        "mail without encryption is sent to this machine only; set `allow_cleartext` if another is meant"
+    )]
     Cleartext,
     /// No certificate of an authority where there should be one.
     #[error("the file of the certificate authority holds no certificate; give one in PEM")]
@@ -29,7 +31,7 @@ pub enum SettingsError {
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
     /// A URL that is not http(s), or that leads into a private network without being allowed to.
-    #[error("the webhook URL leads to a place that is not allowed")]
+    #[error("the URL leads to this machine or into a private network; set `allow_private` if that is meant")]
     Url,
     /// No signing key.
     #[error("the webhook needs a signing key")]
