@@ -114,3 +114,30 @@ async fn nothing_personal_is_logged_whatever_goes_wrong() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_line_of_the_log_has_no_field_twice() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(lines.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (world, hook) = (World::new().await, Hook::start().await);
+    hook.will([hook::Mood::Status(503), hook::Mood::Status(400)]);
+    let worker = world.worker(webhook::senders(&webhook::settings(&hook)));
+    world.ask("+41791234567").await;
+    until(async || !hook.calls().is_empty()).await;
+    a_moment().await;
+    world.advance(Span::minutes(1));
+    world.emptied().await;
+    worker.stop().await;
+    let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for what in ["a message is tried again later", "a message was given up"] {
+        let line = written.lines().find(|line| line.contains(what)).expect(what);
+        assert_eq!(line.matches("\"message\":").count(), 1, "{line}");
+        assert!(line.contains("\"delivery\":"), "{line}");
+    }
+}

@@ -1,11 +1,6 @@
 //! What the worker promises, whatever the providers do.
 
-use std::{
-    collections::HashSet,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use app::{delivery, user::otp};
 use domain::{base::Span, user::Channel};
@@ -50,49 +45,6 @@ async fn a_message_that_fails_to_the_end_is_there_until_it_expires() {
     world.emptied().await;
     assert!((8..=16).contains(&hook.calls().len()), "{}", hook.calls().len());
     worker.stop().await;
-}
-
-/// What is written to it, by whoever has a copy.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn a_line_of_the_log_has_no_field_twice() {
-    let written = Written::default();
-    let lines = written.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || lines.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let (world, hook) = (World::new().await, Hook::start().await);
-    hook.will([hook::Mood::Status(503), hook::Mood::Status(400)]);
-    let worker = world.worker(webhook::senders(&webhook::settings(&hook)));
-    world.ask("+41791234567").await;
-    until(async || !hook.calls().is_empty()).await;
-    a_moment().await;
-    world.advance(Span::minutes(1));
-    world.emptied().await;
-    worker.stop().await;
-    let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    for what in ["a message is tried again later", "a message was given up"] {
-        let line = written.lines().find(|line| line.contains(what)).expect(what);
-        assert_eq!(line.matches("\"message\":").count(), 1, "{line}");
-        assert!(line.contains("\"delivery\":"), "{line}");
-    }
 }
 
 #[tokio::test]

@@ -52,13 +52,13 @@ impl Condition {
             return error;
         };
         match code.code {
-            ErrorCode::DiskFull => self.is_full(),
+            ErrorCode::DiskFull => self.note_full(),
             // SQLite takes a quota that is used up for a failure.
             ErrorCode::SystemIoFailure
                 if code.extended_code == ffi::SQLITE_IOERR_WRITE
                     && try_room().is_err_and(|e| wants_room(&e)) =>
             {
-                self.is_full()
+                self.note_full()
             }
             // Nobody knows what of it is on the disk, and a second sync may say that all is well.
             ErrorCode::SystemIoFailure => {
@@ -71,7 +71,7 @@ impl Condition {
     }
 
     /// What did not fit is not part of any transaction: the mark of its end would have come last.
-    fn is_full(&self) -> Error {
+    fn note_full(&self) -> Error {
         if self.state.swap(FULL, Ordering::Relaxed) == SOUND {
             tracing::error!("the disk is full: nothing is written until there is room again");
         }

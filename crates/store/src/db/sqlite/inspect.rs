@@ -15,10 +15,14 @@ pub fn library() -> (&'static str, bool) {
     (rusqlite::version(), rusqlite::version_number() >= OLDEST_SOUND)
 }
 
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
 /// Checks a database file; answers what is damaged, or nothing. Fails when it cannot be read as a database.
 pub fn damage(path: &Path) -> Result<Option<String>> {
     let doing = || Error::while_doing("checking the database");
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(doing())?;
+    let connection = open(path).map_err(doing())?;
     let report: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(doing())?;
@@ -27,15 +31,14 @@ pub fn damage(path: &Path) -> Result<Option<String>> {
 
 /// Whether a database file is the target of a move that was not finished.
 pub fn is_unfinished(path: &Path) -> Result<bool> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(Error::while_doing("looking at the database"))?;
+    let connection = open(path).map_err(Error::while_doing("looking at the database"))?;
     migrate::is_unfinished(&connection)
 }
 
 /// A fact about the database, as `meta` reads it; nothing where there is no such table yet.
 pub fn fact(path: &Path, name: &str) -> Result<Option<Vec<u8>>> {
     let doing = || Error::while_doing("reading a fact about the database");
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(doing())?;
+    let connection = open(path).map_err(doing())?;
     if !connection.table_exists(None, meta::TABLE).map_err(doing())? {
         return Ok(None);
     }
