@@ -268,7 +268,7 @@ impl Desk {
         Ok(())
     }
 
-    /// First every check that reads, then what writes. A savepoint is needed only where a write can still say no.
+    /// First every check that reads, then what writes. A savepoint is needed only where a write can still say no behind another.
     fn apply(&mut self, set: &WriteSet) -> Result<Outcome> {
         let mut ends = Vec::with_capacity(set.streams.len());
         for stream in &set.streams {
@@ -278,9 +278,8 @@ impl Desk {
             }
             ends.push(ends_of);
         }
-        if set.guards.is_empty() {
-            self.write(set, &ends)?;
-            return Ok(Outcome::Done);
+        if set.guards.len() <= 1 {
+            return self.guarded(set, &ends);
         }
         let before = self.last_pos;
         self.run("SAVEPOINT one")?;
