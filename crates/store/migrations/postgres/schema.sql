@@ -121,8 +121,7 @@ CREATE TABLE IF NOT EXISTS username (
     canonical TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (instance, user_id, id)
 );
-CREATE UNIQUE INDEX IF NOT EXISTS username_unique ON username (instance, scope, canonical);
-CREATE INDEX IF NOT EXISTS username_canonical ON username (instance, canonical);
+CREATE UNIQUE INDEX IF NOT EXISTS username_unique ON username (instance, canonical, scope);
 
 CREATE TABLE IF NOT EXISTS membership (
     instance TEXT COLLATE "C" NOT NULL,

@@ -369,7 +369,7 @@ mod tests {
             let mut leaves = vec![
                 (Leaf::Email(how, text()), "users_email ("),
                 (Leaf::Phone(how, text()), "users_phone ("),
-                (username, "username_canonical ("),
+                (username, "username_unique ("),
             ];
             if how == how.minding_case() {
                 leaves.push((Leaf::Id(how, text()), "PRIMARY KEY ("));

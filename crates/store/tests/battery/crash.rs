@@ -133,7 +133,7 @@ async fn limited_child() {
 #[tokio::test]
 async fn after_a_failed_write_nothing_is_acknowledged_any_more() {
     let directory = tempfile::tempdir().unwrap();
-    let script = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" --exact crash::limited_child";
+    let script = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact crash::limited_child";
     let child = Process::new("/bin/sh")
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())

@@ -37,6 +37,10 @@ const STEPS: &[Step] = &[
         sql: include_str!("../../../migrations/postgres/0003_inbox_order.sql"),
         bearable_to: 3,
     },
+    Step {
+        sql: include_str!("../../../migrations/postgres/0004_username_order.sql"),
+        bearable_to: 3,
+    },
 ];
 
 const VERSION: &str = "SELECT version, bearable_to FROM merlon_schema WHERE id = 1";

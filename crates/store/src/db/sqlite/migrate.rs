@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0015_features.sql"),
     include_str!("../../../migrations/sqlite/0016_user_state.sql"),
     include_str!("../../../migrations/sqlite/0017_inbox_order.sql"),
+    include_str!("../../../migrations/sqlite/0018_username_order.sql"),
 ];
 
 /// The version that the steps lead to.
