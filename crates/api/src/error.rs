@@ -28,6 +28,7 @@ use domain::{
     user_schema::{self, Fault, FaultKind},
 };
 use proto::{
+    merlon::user::v1 as bulk,
     rpc::{Code, Status},
     zitadel::v1::ErrorDetail,
 };
@@ -131,13 +132,23 @@ ops! {
 /// a reference to that line and nothing else.
 #[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
 pub fn status(call: &Call, op: Op, error: Error) -> Status {
-    let mut answer = judge(op, &error, call.now);
-    if answer.text == Text::Internal {
-        let reference = call.request_id.as_str();
-        report(reference, op, &error);
-        answer = answer.with("reference", reference);
+    heard(call, op, &error).status(call.language)
+}
+
+/// The same for one of many things that a call asked for.
+#[expect(clippy::needless_pass_by_value, reason = "the error ends here")]
+pub(crate) fn refusal(call: &Call, op: Op, error: Error) -> bulk::Refusal {
+    heard(call, op, &error).refusal(call.language)
+}
+
+fn heard(call: &Call, op: Op, error: &Error) -> Answer {
+    let answer = judge(op, error, call.now);
+    if answer.text != Text::Internal {
+        return answer;
     }
-    answer.status(call.language)
+    let reference = call.request_id.as_str();
+    report(reference, op, error);
+    answer.with("reference", reference)
 }
 
 /// The answer to a call that shows no token. It has no details, as no catalogue is asked yet.
@@ -182,10 +193,27 @@ impl Answer {
         self
     }
 
+    /// Text and message, which is the text with the id behind it.
+    fn words(&self, language: Language) -> (String, String) {
+        let text = text::render(language, self.text, &self.args);
+        let message = format!("{text} ({})", self.id);
+        (text, message)
+    }
+
+    fn refusal(self, language: Language) -> bulk::Refusal {
+        let (_, message) = self.words(language);
+        bulk::Refusal {
+            code: i32::from(self.code.number()),
+            message,
+            id: self.id.to_owned(),
+            retry_after: self.retry_after.map(Into::into),
+        }
+    }
+
     /// The message is the text with the id behind it; the detail has both apart.
     pub(crate) fn status(self, language: Language) -> Status {
-        let text = text::render(language, self.text, &self.args);
-        let status = Status::new(self.code, format!("{text} ({})", self.id));
+        let (text, message) = self.words(language);
+        let status = Status::new(self.code, message);
         let status = status.with_detail(&ErrorDetail {
             id: self.id.to_owned(),
             message: text,

@@ -46,4 +46,5 @@ pub fn all(ctx: &Arc<Ctx>) -> Services<Call> {
         .add(zitadel::auth::v1::auth_service(Auth::new(Arc::clone(ctx))))
         .add(zitadel::admin::v1::admin_service(Admin::new(Arc::clone(ctx))))
         .add(merlon::inbox::v1::inbox_service(Inbox::new(Arc::clone(ctx))))
+        .add(switched(About::Users, merlon::user::v1::user_service(users())))
 }

@@ -223,6 +223,7 @@ pub(crate) async fn resolve_org(
     org: &OrgRef,
 ) -> Result<Option<OrgId>> {
     Ok(match org {
+        OrgRef::Id(id) if *id == caller.org => Some(id.clone()),
         OrgRef::Id(id) => read::org::exists(snapshot, &caller.instance, id)
             .await?
             .then(|| id.clone()),

@@ -34,6 +34,8 @@ pub const TABLE: &[Row] = &[
     row("/merlon.inbox.v1.InboxService/DeleteMessage", TOKEN, Some("iam.write"), No, "in the whole instance"),
     row("/merlon.inbox.v1.InboxService/ListMessages", TOKEN, Some("iam.write"), No, "in the whole instance"),
     row("/merlon.inbox.v1.InboxService/WaitForMessage", TOKEN, Some("iam.write"), No, "in the whole instance"),
+    // merlon.user.v1.UserService
+    row("/merlon.user.v1.UserService/CreateUsers", TOKEN, Some("user.write"), No, ""),
     // zitadel.admin.v1.AdminService
     row("/zitadel.admin.v1.AdminService/AddGenericOAuthProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),
     row("/zitadel.admin.v1.AdminService/AddGenericOIDCProvider", Some("iam.idp.write"), Some("iam.idp.write"), No, "in the whole instance"),

@@ -1,7 +1,7 @@
 //! `zitadel.resources.user.v3alpha.ZITADELUsers`, the generation that the reference serves in part.
 
 use app::{
-    Error, Target,
+    Caller, Error, OrgRef, Target,
     error::Invalid,
     idp::intent,
     secret::Secret,
@@ -55,6 +55,34 @@ pub(super) fn initial_password(set: wire::SetPassword) -> app::Result<InitialPas
     })
 }
 
+/// Creates one user, alone or among many.
+pub(super) async fn create(
+    users: &Users,
+    call: &Call,
+    caller: &Caller,
+    org: Option<OrgRef>,
+    asked: wire::CreateUser,
+) -> app::Result<wire::CreateUserResponse> {
+    let (usernames, password) = shapes::authenticators(asked.authenticators)?;
+    let (email, phone) = shapes::contact(&users.ctx, asked.contact, call.language)?;
+    let new = NewUser {
+        org,
+        id: asked.user_id.as_deref().map(user_id).transpose()?,
+        schema: schema_id(&asked.schema_id)?,
+        data: data(asked.data).unwrap_or_default(),
+        email,
+        phone,
+        usernames,
+        password,
+    };
+    let created = user::create(&users.ctx, caller, &new).await?;
+    Ok(wire::CreateUserResponse {
+        details: details(&created.changed),
+        email_code: revealed(created.email_code.as_ref()),
+        phone_code: revealed(created.phone_code.as_ref()),
+    })
+}
+
 impl ZitadelUsers<Call> for Users {
     async fn create_user(
         &self,
@@ -65,24 +93,8 @@ impl ZitadelUsers<Call> for Users {
         answer(&call, Op::CreateUser, async {
             in_instance(self, &call, req.instance.as_ref())?;
             let asked = req.user.ok_or(Error::invalid("user", Invalid::Missing))?;
-            let (usernames, password) = shapes::authenticators(asked.authenticators)?;
-            let (email, phone) = shapes::contact(&self.ctx, asked.contact, call.language)?;
-            let new = NewUser {
-                org: req.organization.map(org_v3).transpose()?,
-                id: asked.user_id.as_deref().map(user_id).transpose()?,
-                schema: schema_id(&asked.schema_id)?,
-                data: data(asked.data).unwrap_or_default(),
-                email,
-                phone,
-                usernames,
-                password,
-            };
-            let created = user::create(&self.ctx, caller, &new).await?;
-            Ok(wire::CreateUserResponse {
-                details: details(&created.changed),
-                email_code: revealed(created.email_code.as_ref()),
-                phone_code: revealed(created.phone_code.as_ref()),
-            })
+            let org = req.organization.map(org_v3).transpose()?;
+            create(self, &call, caller, org, asked).await
         })
         .await
     }

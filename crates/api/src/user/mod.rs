@@ -1,5 +1,6 @@
 //! The user services: two generations of v3alpha and the tokens of v2, as views over the same use cases.
 
+mod bulk;
 mod generation_2024;
 mod generation_resources;
 mod schema;

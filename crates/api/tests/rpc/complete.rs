@@ -11,6 +11,7 @@ const EXPECTED: [u8; 2] = [Code::InvalidArgument.number(), Code::Unimplemented.n
 async fn every_method_answers_in_every_form() {
     let services = api::rpc::Services::new()
         .add(proto::merlon::inbox::v1::inbox_service(Nobody))
+        .add(proto::merlon::user::v1::user_service(Nobody))
         .add(proto::zitadel::auth::v1::auth_service(Nobody))
         .add(proto::zitadel::resources::user::v3alpha::zitadel_users(Nobody))
         .add(proto::zitadel::resources::userschema::v3alpha::zitadel_user_schemas(Nobody))

@@ -238,6 +238,7 @@ pub(super) async fn serve(services: Services<String>) -> SocketAddr {
 pub(super) struct Nobody;
 
 impl proto::merlon::inbox::v1::InboxService<String> for Nobody {}
+impl proto::merlon::user::v1::UserService<String> for Nobody {}
 impl proto::zitadel::admin::v1::AdminService<String> for Nobody {}
 impl proto::zitadel::feature::v2::FeatureService<String> for Nobody {}
 impl proto::zitadel::auth::v1::AuthService<String> for Nobody {}

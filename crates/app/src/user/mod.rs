@@ -116,6 +116,11 @@ pub enum Transition {
     Unlock,
 }
 
+/// The organization in which a caller may create users, for whoever is about to create many. Needs `user.write` there.
+pub async fn may_create(ctx: &Ctx, caller: &Caller, org: Option<&OrgRef>) -> Result<OrgId> {
+    owner_of_new(caller, org, &mut ctx.store.glance()?).await
+}
+
 /// Creates a user with its names, password and contact data in one commit, or not at all. Needs `user.write` in the
 /// owner's organization.
 pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written> {
@@ -126,9 +131,7 @@ pub async fn create(ctx: &Ctx, caller: &Caller, new: &NewUser) -> Result<Written
     let password = match &new.password {
         Some(password) => {
             // Nobody without the right keeps a core busy with hashing.
-            let mut snapshot = ctx.store.glance()?;
-            owner_of_new(caller, new.org.as_ref(), &mut snapshot).await?;
-            drop(snapshot);
+            may_create(ctx, caller, new.org.as_ref()).await?;
             Some(password::prepare_first(ctx, caller, &id, new, password).await?)
         }
         None => None,

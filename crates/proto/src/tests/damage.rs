@@ -13,6 +13,7 @@ use crate::rpc::{Code, Input, MethodInfo, Params, Segment, Service};
 struct Nobody;
 
 impl crate::merlon::inbox::v1::InboxService<()> for Nobody {}
+impl crate::merlon::user::v1::UserService<()> for Nobody {}
 impl crate::zitadel::admin::v1::AdminService<()> for Nobody {}
 impl crate::zitadel::feature::v2::FeatureService<()> for Nobody {}
 impl crate::zitadel::auth::v1::AuthService<()> for Nobody {}
@@ -25,6 +26,7 @@ impl crate::zitadel::user::v3alpha::UserService<()> for Nobody {}
 fn services() -> Vec<Service<()>> {
     vec![
         crate::merlon::inbox::v1::inbox_service(Nobody),
+        crate::merlon::user::v1::user_service(Nobody),
         crate::zitadel::admin::v1::admin_service(Nobody),
         crate::zitadel::feature::v2::feature_service(Nobody),
         crate::zitadel::auth::v1::auth_service(Nobody),

@@ -1,6 +1,7 @@
 //! `merlon import`: users from a file of JSON lines, created by the running server.
 
 mod asking;
+mod parcel;
 mod reading;
 mod tally;
 
@@ -11,14 +12,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    asking::{Order, Worker},
+    asking::{Order, TOGETHER, Worker},
     reading::{Reached, Reader, begin_reading, open},
     tally::{Rejected, Tally},
 };
@@ -27,8 +27,8 @@ use crate::cli::Import;
 use crate::client::{CALL_TIME, Client};
 use crate::output;
 
-/// Lines that wait for each connection.
-const WAITING: usize = 4;
+/// Lines that wait for each connection: the next request's, while this one's are on their way.
+const WAITING: usize = 2 * TOGETHER;
 /// Time for the reading to notice a stop. Whoever waits for input does not.
 const NOTICE: Duration = Duration::from_millis(200);
 /// The exit code of a program that was interrupted.
@@ -79,7 +79,7 @@ async fn import(args: Import, stop: &CancellationToken) -> anyhow::Result<ExitCo
     };
     let (input, size) = open(&args.file)?;
     let rejected = args.rejected.map(Rejected::create).transpose()?;
-    let order = Arc::new(Order::new(path(&org), args.skip_existing));
+    let order = Arc::new(Order::new(org, args.skip_existing));
     let (done, fates) = mpsc::channel(usize::from(args.connections) * WAITING);
     let mut turns = Vec::new();
     for _ in 0..args.connections {
@@ -118,9 +118,4 @@ async fn own_org(client: &Client) -> anyhow::Result<String> {
     let me = client.get("/auth/v1/users/me", CALL_TIME).await?;
     let org = me["user"]["details"]["resourceOwner"].as_str();
     Ok(org.context("the automation user has no organization")?.to_owned())
-}
-
-fn path(org: &str) -> String {
-    let org = utf8_percent_encode(org, NON_ALPHANUMERIC);
-    format!("/resources/v3alpha/users?organization.orgId={org}")
 }

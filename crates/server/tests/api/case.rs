@@ -614,6 +614,28 @@ fn tokens() -> Vec<Case> {
     ]
 }
 
+pub(crate) const BULK: &str = "merlon.user.v1.UserService/CreateUsers";
+
+fn bulk() -> Vec<Case> {
+    let created = json!({"created": {"details": {"id": "$new_user", "owner": {"id": "$org"}}, "emailCode": "$any"}, "refused": null});
+    let refused =
+        json!({"refused": {"code": 6, "message": "$any", "id": "COMMAND-Nn8CRVlkeZ"}, "created": null});
+    let users = json!([{"userId": "$new_user", "contact": {"email": {"address": "$email", "returnCode": {}}}},
+        {"userId": "$user", "contact": {"phone": {"number": "$phone", "isVerified": true}}}]);
+    let mut case = plain(
+        BULK,
+        "one of them there",
+        json!({"organization": {"orgId": "$org"}, "users": users}),
+    )
+    .with_answer(json!({"results": [created, refused]}))
+    .with_user(
+        json!({"state": "USER_STATE_ACTIVE", "contact": {"email": {"address": "$email"}, "phone": null}}),
+    );
+    case.own = Own::Role;
+    case.subject = "new_user";
+    vec![case]
+}
+
 fn inbox() -> Vec<Case> {
     let inbox = |method: &str, about: &'static str, request: Value| {
         let case = plain(&format!("InboxService/{method}"), about, request);
@@ -884,6 +906,7 @@ pub(crate) fn all() -> Vec<Case> {
         .flat_map(Twin::both)
         .chain(mine())
         .chain(tokens())
+        .chain(bulk())
         .chain(inbox())
         .chain(schemas())
         .chain(providers())

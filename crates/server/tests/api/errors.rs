@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     case::{
-        ADMIN, FEATURES, NEW, OLD, ldap_provider, link, merged, oauth_provider, oidc_provider, old_request,
+        ADMIN, BULK, FEATURES, NEW, OLD, ldap_provider, link, merged, oauth_provider, oidc_provider,
+        old_request,
     },
     contract,
     scene::{Scene, Step},
@@ -983,6 +984,28 @@ fn others() -> Vec<Fault> {
             "MERLON-w1Hz8DkQ",
         )
         .says("timestamp is missing"),
+        fault(BULK, json!({"users": [{}]}), INVALID, "").says("Organization: value is required"),
+        fault(BULK, json!({"organization": {"orgId": "$org"}}), INVALID, "").says("between 1 and 100 items"),
+        fault(
+            BULK,
+            json!({"organization": {"orgId": "$org"}, "users": vec![json!({}); 101]}),
+            INVALID,
+            "",
+        )
+        .says("between 1 and 100 items"),
+        fault(
+            BULK,
+            json!({"organization": {"orgId": "$org"}, "users": [{}, {"userId": ""}]}),
+            INVALID,
+            "",
+        )
+        .says("Users[1]"),
+        fault(
+            BULK,
+            json!({"organization": {"orgId": "$missing"}, "users": [{}]}),
+            DENIED,
+            "AUTH-Bs7Ds",
+        ),
         fault(
             "InboxService/DeleteMessage",
             json!({"id": "1"}),

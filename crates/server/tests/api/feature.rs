@@ -17,7 +17,7 @@ use futures_util::{
 use serde_json::{Value, json};
 
 use super::{
-    case::{self, FEATURES, NEW, NEW_SCHEMAS, OLD, OLD_SCHEMAS},
+    case::{self, BULK, FEATURES, NEW, NEW_SCHEMAS, OLD, OLD_SCHEMAS},
     contract,
     scene::Scene,
     success::AT_ONCE,
@@ -26,7 +26,8 @@ use super::{
 };
 
 /// The services that the feature switches, and the id of their error.
-const SWITCHED: [(&str, &str); 4] = [
+const SWITCHED: [(&str, &str); 5] = [
+    (BULK, "TODO"),
     (NEW, "TODO"),
     (OLD, "TODO"),
     (NEW_SCHEMAS, "SCHEMA-SFjk3"),

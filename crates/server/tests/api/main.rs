@@ -13,6 +13,7 @@ mod scene;
 mod wire;
 mod world;
 
+mod bulk;
 mod deadline;
 mod errors;
 mod feature;

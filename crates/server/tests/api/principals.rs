@@ -276,10 +276,14 @@ impl Principal {
         match method.name {
             _ if allowed => Heard::Done,
             "ListPersonalAccessTokens" | "SearchUsers" | "ListUsers" => Heard::Done,
-            "CreateUser" | "ListMessages" | "WaitForMessage" | "DeleteMessage" if self.roles.is_empty() => {
+            "CreateUser" | "CreateUsers" | "ListMessages" | "WaitForMessage" | "DeleteMessage"
+                if self.roles.is_empty() =>
+            {
                 Heard::NoRole
             }
-            "CreateUser" | "ListMessages" | "WaitForMessage" | "DeleteMessage" => Heard::Denied("AUTH-AWfge"),
+            "CreateUser" | "CreateUsers" | "ListMessages" | "WaitForMessage" | "DeleteMessage" => {
+                Heard::Denied("AUTH-AWfge")
+            }
             _ if self.holds(Permission::UserRead.name(), org) => Heard::Denied("AUTH-AWfge"),
             _ => Heard::NotFound,
         }

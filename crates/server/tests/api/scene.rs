@@ -252,13 +252,15 @@ impl<'a> Scene<'a> {
         ];
         let mask = |name: &str, value: &Value| -> Value {
             let text = value.as_str().unwrap_or_default();
-            if TIMES.contains(&name) {
+            if value.is_object() || value.is_number() {
+                self.masked(value)
+            } else if TIMES.contains(&name) {
                 assert!(
                     text.starts_with("2026-") && text.ends_with('Z'),
                     "{name}: {value}"
                 );
                 "$time".into()
-            } else if FRESH.contains(&name) && !value.is_object() {
+            } else if FRESH.contains(&name) {
                 assert!(!text.is_empty(), "{name}: {value}");
                 "$fresh".into()
             } else {

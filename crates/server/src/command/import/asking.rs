@@ -1,10 +1,10 @@
-//! Asks the server to create users, and again while it has too much to do.
+//! Asks the server to create users, many with one request, and again while it has too much to do.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::error::{PASSING, USER_EXISTS};
-use api::rpc::MAX_BODY_BYTES;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
@@ -12,9 +12,12 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::parcel::{self, Parcel, Said, said_of_all, too_long};
 use super::{Fate, Line};
 use crate::client::{Answer, Client};
 
+/// Lines of one request, the most that the server takes.
+pub(super) const TOGETHER: usize = 100;
 /// Lines that are sent again at the same time: enough to keep a server busy that had too much to do.
 const AGAIN: usize = 32;
 /// The pause before that, where the server names none.
@@ -26,7 +29,8 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What is asked of the server for every line, and what its connections share.
 pub(super) struct Order {
-    path: String,
+    org: String,
+    path_alone: String,
     skip_existing: bool,
     /// For lines that are sent again.
     again: Semaphore,
@@ -35,27 +39,28 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn new(path: String, skip_existing: bool) -> Self {
+    /// For users of the organization with this id.
+    pub(super) fn new(org: String, skip_existing: bool) -> Self {
         Self {
-            path,
+            path_alone: parcel::path_alone(&org),
+            org,
             skip_existing,
             again: Semaphore::new(AGAIN),
             progress: Mutex::new(Instant::now()),
         }
     }
 
-    /// What an answer says of its line; nothing while it speaks only of the server at the moment.
-    fn judge(&self, answer: &Answer, text: &Bytes) -> Option<Fate> {
-        let id = answer.body["details"][0]["id"].as_str().unwrap_or_default();
-        if PASSING.contains(&id) {
+    /// What was said of a line; nothing while it speaks only of the server at the moment.
+    fn judge(&self, said: &Said, text: &Bytes) -> Option<Fate> {
+        if PASSING.contains(&&*said.id) {
             return None;
         }
         *self.progress.lock() = Instant::now();
-        Some(match answer.status {
+        Some(match said.status {
             status if status.is_success() => Fate::Created,
-            StatusCode::CONFLICT if id == USER_EXISTS && self.skip_existing => Fate::Existed,
-            StatusCode::SERVICE_UNAVAILABLE => Fate::Unknown(reason(answer)),
-            _ => Fate::Refused(Some(text.clone()), reason(answer)),
+            StatusCode::CONFLICT if said.id == USER_EXISTS && self.skip_existing => Fate::Existed,
+            status if is_lost(status) => Fate::Unknown(said.reason()),
+            _ => Fate::Refused(Some(text.clone()), said.reason()),
         })
     }
 
@@ -65,10 +70,18 @@ impl Order {
     }
 
     /// Waits as long as the server asks for, and then for a turn: if all came again together, most would be refused again.
-    async fn turn(&self, answer: &Answer) -> Option<SemaphorePermit<'_>> {
-        sleep(answer.retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE)).await;
+    async fn turn(&self, said: &Said) -> Option<SemaphorePermit<'_>> {
+        sleep(said.retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE)).await;
         self.again.acquire().await.ok()
     }
+}
+
+/// Whether it may have been done all the same.
+fn is_lost(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 /// One connection.
@@ -82,81 +95,128 @@ impl Worker {
     /// Takes lines until there are no more, or a fault stops everything.
     pub(super) async fn run(self, mut lines: mpsc::Receiver<Line>, done: mpsc::Sender<(u64, Fate)>) {
         let mut connection = None;
-        while let Some(line) = self.next(&mut lines).await {
-            let fate = if self.stop.is_cancelled() && connection.is_none() {
-                Fate::Untried(None)
-            } else {
-                self.take(&mut connection, line.text).await
-            };
-            if matches!(fate, Fate::Unknown(_) | Fate::Untried(Some(_))) {
-                self.stop.cancel();
-                connection = None;
-            }
-            if done.send((line.number, fate)).await.is_err() {
-                return;
+        while let Some(waiting) = self.next(&mut lines).await {
+            let mut parcels = VecDeque::from(Parcel::of_lines(waiting));
+            while let Some(parcel) = parcels.pop_front() {
+                let Some(fates) = self.take(&mut connection, &parcel).await else {
+                    // Nobody was created. Some line in it breaks a rule, and is found by halving.
+                    for half in parcel.halves().into_iter().rev() {
+                        parcels.push_front(half);
+                    }
+                    continue;
+                };
+                for fate in parcel.numbers().zip(fates) {
+                    if done.send(fate).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
     }
 
-    /// The next line; after a stop, what was handed out before.
-    async fn next(&self, lines: &mut mpsc::Receiver<Line>) -> Option<Line> {
+    /// The lines that wait, as soon as there is one; after a stop, what was handed out before.
+    async fn next(&self, lines: &mut mpsc::Receiver<Line>) -> Option<Vec<Line>> {
+        let mut waiting = Vec::new();
         tokio::select! {
-            line = lines.recv() => return line,
-            () = self.stop.cancelled() => lines.close(),
+            _ = lines.recv_many(&mut waiting, TOGETHER) => {}
+            () = self.stop.cancelled() => {
+                lines.close();
+                lines.recv_many(&mut waiting, TOGETHER).await;
+            }
         }
-        lines.recv().await
+        (!waiting.is_empty()).then_some(waiting)
     }
 
-    async fn take(&self, connection: &mut Option<crate::client::Line>, text: Option<Bytes>) -> Fate {
-        match text {
-            Some(text) => self.create(connection, text).await,
-            None => Fate::Refused(
-                None,
-                format!("longer than {MAX_BODY_BYTES} bytes, the most that the API takes"),
-            ),
+    /// What became of the lines of a parcel, in their order; nothing if it was refused as a whole. What makes an end stops everything.
+    async fn take(&self, connection: &mut Option<crate::client::Line>, parcel: &Parcel) -> Option<Vec<Fate>> {
+        if self.stop.is_cancelled() && connection.is_none() {
+            return Some(parcel.numbers().map(|_| Fate::Untried(None)).collect());
         }
+        let fates = match parcel {
+            Parcel::TooLong(_) => vec![Fate::Refused(None, too_long())],
+            Parcel::Alone(_, text) => vec![self.create(connection, text.clone(), None).await],
+            Parcel::Together(lines) => self.create_all(connection, lines).await?,
+        };
+        if fates
+            .iter()
+            .any(|fate| matches!(fate, Fate::Unknown(_) | Fate::Untried(Some(_))))
+        {
+            self.stop.cancel();
+            *connection = None;
+        }
+        Some(fates)
     }
 
-    /// Asks until the answer is about the line. Nothing was changed by the answers before.
-    async fn create(&self, connection: &mut Option<crate::client::Line>, text: Bytes) -> Fate {
-        let (began, mut turn) = (Instant::now(), None);
+    /// Asks for all with one request, and anew for each of whom nothing was said but that the server has too much to do.
+    async fn create_all(
+        &self,
+        connection: &mut Option<crate::client::Line>,
+        lines: &[(u64, Bytes)],
+    ) -> Option<Vec<Fate>> {
+        let texts = || lines.iter().map(|(_, text)| text);
+        let body = parcel::body(&self.order.org, texts());
+        let answer = match self.send(connection, parcel::PATH_TOGETHER, body).await {
+            Ok(answer) if is_lost(answer.status) => Err(Said::of(&answer).reason()),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        let said = match answer {
+            Ok(answer) => said_of_all(&answer, lines.len())?,
+            Err(reason) => return Some(texts().map(|_| Fate::Unknown(reason.clone())).collect()),
+        };
+        let mut fates = Vec::with_capacity(lines.len());
+        for (text, said) in texts().zip(said) {
+            fates.push(match self.order.judge(&said, text) {
+                Some(fate) => fate,
+                None => self.create(connection, text.clone(), Some(said)).await,
+            });
+        }
+        Some(fates)
+    }
+
+    /// Asks until the answer is about the line, after what was said of it before. Nothing was changed by those answers.
+    async fn create(
+        &self,
+        connection: &mut Option<crate::client::Line>,
+        text: Bytes,
+        mut before: Option<Said>,
+    ) -> Fate {
+        let began = Instant::now();
         loop {
-            let answer = match self.send(connection, text.clone()).await {
-                Ok(answer) => answer,
+            let turn = match before {
+                Some(said) if !self.order.has_patience(began) => return Fate::Untried(Some(said.reason())),
+                Some(said) => tokio::select! {
+                    () = self.stop.cancelled() => return Fate::Untried(None),
+                    turn = self.order.turn(&said) => turn,
+                },
+                None => None,
+            };
+            let path = &self.order.path_alone;
+            let said = match self.send(connection, path, text.clone()).await {
+                Ok(answer) => Said::of(&answer),
                 Err(error) => return Fate::Unknown(format!("{error:#}")),
             };
             drop(turn);
-            if let Some(fate) = self.order.judge(&answer, &text) {
+            if let Some(fate) = self.order.judge(&said, &text) {
                 return fate;
             }
-            if !self.order.has_patience(began) {
-                return Fate::Untried(Some(reason(&answer)));
-            }
-            turn = tokio::select! {
-                () = self.stop.cancelled() => return Fate::Untried(None),
-                turn = self.order.turn(&answer) => turn,
-            };
+            before = Some(said);
         }
     }
 
     async fn send(
         &self,
         connection: &mut Option<crate::client::Line>,
-        text: Bytes,
+        path: &str,
+        body: Bytes,
     ) -> anyhow::Result<Answer> {
-        let request = self.client.request(Method::POST, &self.order.path, text)?;
+        let request = self.client.request(Method::POST, path, body)?;
         let line = match connection {
             Some(line) => line,
             None => connection.insert(self.client.line().await?),
         };
         line.send(request).await
     }
-}
-
-/// The server's words hold nothing personal.
-fn reason(answer: &Answer) -> String {
-    let message = answer.body["message"].as_str().unwrap_or("no reason given");
-    format!("{message} (HTTP {})", answer.status.as_u16())
 }
 
 #[cfg(test)]
@@ -174,10 +234,28 @@ mod tests {
     use crate::data_dir::RunInfo;
 
     /// What a server says to one request: status, id, seconds to wait.
-    type Said = (u16, &'static str, u64);
+    type Heard = (u16, &'static str, u64);
+
+    /// A worker that asks this server.
+    async fn worker(routes: Router) -> Worker {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(socket, routes).await });
+        let run = RunInfo {
+            pid: 1,
+            address,
+            url: String::new(),
+            certificate_file: None,
+        };
+        Worker {
+            client: Arc::new(Client::anonymous(&run)),
+            order: Arc::new(Order::new("1".to_owned(), true)),
+            stop: CancellationToken::new(),
+        }
+    }
 
     /// What becomes of a line whose requests are answered so, the last answer again and again, and how often it was sent.
-    async fn fate(answers: Vec<Said>) -> (Fate, usize) {
+    async fn fate(answers: Vec<Heard>) -> (Fate, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let route = post(async move || {
@@ -186,22 +264,68 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             (status, [("retry-after", wait.to_string())], axum::Json(body)).into_response()
         });
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(socket, Router::new().route("/users", route)).await });
-        let run = RunInfo {
-            pid: 1,
-            address,
-            url: String::new(),
-            certificate_file: None,
-        };
-        let worker = Worker {
-            client: Arc::new(Client::anonymous(&run)),
-            order: Arc::new(Order::new("/users".to_owned(), true)),
-            stop: CancellationToken::new(),
-        };
-        let fate = worker.create(&mut None, Bytes::from_static(b"{}")).await;
+        let worker = worker(Router::new().fallback_service(route)).await;
+        let fate = worker.create(&mut None, Bytes::from_static(b"{}"), None).await;
         (fate, asked.load(Ordering::Relaxed))
+    }
+
+    /// What becomes of each of these lines at a server that refuses `bad` ones and all that come with them, has much to do at the first
+    /// sight of `busy` ones, and does not answer a request with `lost` ones in time; and how many requests there were.
+    async fn fates(lines: &[&str]) -> (Vec<(u64, Fate)>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let route = post(async move |body: String| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let users: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let refusal = json!({"message": "words", "details": [{"id": "ID"}]});
+            if body.contains("bad") {
+                return (StatusCode::BAD_REQUEST, axum::Json(refusal));
+            }
+            if body.contains("lost") {
+                return (StatusCode::GATEWAY_TIMEOUT, axum::Json(refusal));
+            }
+            let one = |user: &serde_json::Value| match user["userId"].as_str() {
+                Some("busy") => json!({"refused": {"code": 8, "message": "words", "id": OVERLOADED}}),
+                _ => json!({"created": {}}),
+            };
+            let results: Option<Vec<_>> = users["users"].as_array().map(|all| all.iter().map(one).collect());
+            (StatusCode::OK, axum::Json(json!({ "results": results })))
+        });
+        let (turn, waiting) = mpsc::channel(TOGETHER);
+        let (done, mut ended) = mpsc::channel(TOGETHER);
+        for (number, line) in (1..).zip(lines) {
+            let text = Some(Bytes::from(format!(r#"{{"userId":"{line}"}}"#)));
+            turn.send(Line { number, text }).await.unwrap();
+        }
+        drop(turn);
+        let worker = worker(Router::new().fallback_service(route)).await;
+        worker.run(waiting, done).await;
+        let mut fates = Vec::new();
+        ended.recv_many(&mut fates, TOGETHER).await;
+        (fates, asked.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_spoils_a_request_is_refused_alone() {
+        let mut lines = ["good"; TOGETHER];
+        (lines[30], lines[31]) = ("bad", "busy");
+        let (fates, asked) = fates(&lines).await;
+        assert_eq!(fates.len(), TOGETHER);
+        for (number, fate) in fates {
+            match fate {
+                Fate::Refused(Some(_), reason) => assert_eq!((number, &*reason), (31, "words (HTTP 400)")),
+                Fate::Created => assert_ne!(number, 31),
+                _ => panic!("line {number}"),
+            }
+        }
+        assert!(asked < 20, "{asked} requests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_lines_without_an_answer_nobody_knows_whether_they_are_done() {
+        let (fates, asked) = fates(&["good", "lost", "good"]).await;
+        assert!(fates.iter().all(|(_, fate)| matches!(fate, Fate::Unknown(_))));
+        assert_eq!((fates.len(), asked), (3, 1));
     }
 
     #[tokio::test(start_paused = true)]
