@@ -49,9 +49,10 @@ pub enum UsernameError {
 
 impl Username {
     /// Reads a name. Blanks around it do not count. Allowed are printable ASCII characters without blanks, and what
-    /// UTS 39 recommends for identifiers; invisible characters are refused. Letters must be of one script, or of scripts
-    /// that are written together (UTS 39 "highly restrictive", such as Han with Kana). A name without a Latin letter
-    /// whose every letter looks like one is refused, so that nobody passes for another.
+    /// UTS 39 recommends for identifiers; invisible characters are refused, and of signs that are no letters all but those
+    /// of ASCII and three that words are written with. Letters must be of one script, or of scripts that are written together
+    /// (UTS 39 "highly restrictive", such as Han with Kana), and digits of one system (UTS 39 5.3). A name without a Latin
+    /// letter whose every letter looks like one is refused, so that nobody passes for another.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
         let name = Self::from_trusted(text.trim());
         if name.text.is_empty() || name.canonical.is_empty() {
@@ -61,12 +62,13 @@ impl Username {
             return Err(UsernameError::TooLong);
         }
         let compatible: String = name.as_str().nfkc().collect();
-        let is_sound = |form: &str| form.chars().all(has_a_place) && marks_are_carried(form);
+        let is_sound =
+            |form: &str| form.chars().all(has_a_place) && marks_are_carried(form) && signs_fit(form);
         if !is_sound(&compatible) || !is_sound(&name.canonical) {
             return Err(UsernameError::Character);
         }
         // Both forms, for folding can make a letter look like another: a final sigma becomes one that looks like an o.
-        let misleads = |form: &str| mixes_scripts(form) || looks_latin(form);
+        let misleads = |form: &str| mixes_scripts(form) || mixes_digits(form) || looks_latin(form);
         if misleads(&compatible) || misleads(&name.canonical) {
             return Err(UsernameError::Lookalike);
         }
@@ -122,6 +124,43 @@ fn marks_are_carried(text: &str) -> bool {
         carried = c.is_alphanumeric() || (is_mark && carried);
         !is_mark || carried
     })
+}
+
+/// Signs beyond ASCII that are no letters look like each other and like those of ASCII. Words of some languages need one: the
+/// dot between two l of Catalan and that of names in Kana (RFC 5892, A.3 and A.7), and the one between syllables of Tibetan. The
+/// mark that lengthens Kana, which is a letter, looks like a dash behind anything else.
+fn signs_fit(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    let is_l = |place: Option<usize>| {
+        let c = place.and_then(|place| chars.get(place));
+        c.is_some_and(|c| matches!(c, 'l' | 'L'))
+    };
+    let is_latin = chars.iter().copied().any(is_latin);
+    chars.iter().enumerate().all(|(place, &c)| match c {
+        '\u{30fc}' => place.checked_sub(1).is_some_and(|before| is_kana(chars[before])),
+        _ if c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) => true,
+        '\u{b7}' => is_l(place.checked_sub(1)) && is_l(place.checked_add(1)),
+        '\u{30fb}' => chars.iter().copied().any(is_kana),
+        '\u{f0b}' => !is_latin,
+        _ => false,
+    })
+}
+
+/// Hiragana and Katakana with the marks that they are lengthened and repeated by.
+const fn is_kana(c: char) -> bool {
+    matches!(c, '\u{3041}'..='\u{309f}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}')
+}
+
+/// Whether digits of several systems are in a text; those of a system are ten in a row.
+fn mixes_digits(text: &str) -> bool {
+    let mut digits = text.chars().filter(|c| c.is_numeric()).map(u32::from);
+    let Some(first) = digits.next() else {
+        return false;
+    };
+    let (least, greatest) = digits.fold((first, first), |(least, greatest), digit| {
+        (least.min(digit), greatest.max(digit))
+    });
+    greatest - least > 9
 }
 
 fn mixes_scripts(text: &str) -> bool {
@@ -266,6 +305,11 @@ mod tests {
             "山田Taro",
             "हिन्दी",
             "q\u{308}\u{301}7\u{301}",
+            "col·lega",
+            "ジョン・スミス",
+            "བཀྲ་ཤིས",
+            "أحمد٢٣",
+            "ada-2026",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
@@ -295,6 +339,16 @@ mod tests {
             ("\u{301}ada", Character),
             ("a.\u{308}\u{301}", Character),
             ("😀", Character),
+            ("a\u{2010}b", Character),
+            ("o\u{2019}neil", Character),
+            ("a·b", Character),
+            ("l·", Character),
+            ("a\u{2027}b", Character),
+            ("a・b", Character),
+            ("a\u{30a0}b", Character),
+            ("aーb", Character),
+            ("1٢", Lookalike),
+            ("أ٢۳", Lookalike),
             ("аda", Lookalike),
             ("pаypal", Lookalike),
             ("αda", Lookalike),
