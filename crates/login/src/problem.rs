@@ -16,8 +16,10 @@ pub(crate) enum Problem {
     Link,
     /// Somebody has the passkey already.
     Taken,
-    /// The user has as many as are allowed, or may have none.
+    /// The user has as many as are allowed.
     Full,
+    /// The user may have none.
+    Barred,
     /// The time between start and finish is over, or there was no start.
     Late,
     /// What the browser answered does not hold.
@@ -32,6 +34,7 @@ impl Problem {
             Self::Link => "link",
             Self::Taken => "taken",
             Self::Full => "full",
+            Self::Barred => "barred",
             Self::Late => "late",
             Self::Answer => "answer",
             Self::Failed => "failed",
@@ -41,7 +44,7 @@ impl Problem {
     const fn status(self) -> StatusCode {
         match self {
             Self::Link | Self::Late => StatusCode::NOT_FOUND,
-            Self::Taken | Self::Full => StatusCode::CONFLICT,
+            Self::Taken | Self::Full | Self::Barred => StatusCode::CONFLICT,
             Self::Answer => StatusCode::BAD_REQUEST,
             Self::Failed => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -50,7 +53,8 @@ impl Problem {
     /// Why a link started nothing. Only whoever holds the link hears more than that it does not work.
     pub(crate) fn of_start(error: &Error) -> Self {
         match error {
-            Error::Refused(Refusal::TooManyFactors) | Error::NotPossible(_) => Self::Full,
+            Error::Refused(Refusal::TooManyFactors) => Self::Full,
+            Error::NotPossible(_) => Self::Barred,
             Error::Refused(_) | Error::NotFound => Self::Link,
             other => Self::failed(other),
         }
@@ -60,6 +64,7 @@ impl Problem {
     pub(crate) fn of_finish(error: &Error) -> Self {
         match error {
             Error::Refused(Refusal::WebauthnTaken) => Self::Taken,
+            Error::NotPossible(_) => Self::Barred,
             Error::Refused(_) | Error::NotFound => Self::Late,
             Error::Invalid { .. } => Self::Answer,
             other => Self::failed(other),
@@ -88,5 +93,19 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         (self.status(), Json(json!({"problem": self.word()}))).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::user_schema::Authenticator;
+
+    use super::*;
+
+    #[test]
+    fn who_may_have_no_passkey_is_not_told_to_remove_one() {
+        let error = || Error::NotPossible(Authenticator::Webauthn);
+        assert_eq!(Problem::of_start(&error()), Problem::Barred);
+        assert_eq!(Problem::of_finish(&error()), Problem::Barred);
     }
 }

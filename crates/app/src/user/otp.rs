@@ -114,6 +114,7 @@ pub async fn verify(
             |work| {
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    schema::may_have(work, user.state.person(), kind_of(channel)).await?;
                     let destination = destination_of(&user, channel, factor);
                     let (attempt, subject) = code::attempt(
                         ctx,

@@ -118,6 +118,7 @@ pub async fn verify(
             |work| {
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
+                    schema::may_have(work, user.state.person(), Authenticator::Totp).await?;
                     let (attempt, subject) = attempt(ctx, work, &user, factor, entered).await?;
                     let budget = attempt.budget;
                     let verify = Command::VerifyTotp {

@@ -257,7 +257,7 @@ pub async fn verify(
             |work| {
                 Box::pin(async move {
                     let (mut user, _) = access::user_for(work, caller, target, NEED).await?;
-                    verify_in(ctx, work, &mut user, factor, (answer, name))
+                    verify_in(ctx, work, &mut user, factor, (answer, name)).await
                 })
             },
         )
@@ -281,14 +281,14 @@ pub async fn finish_by_link(
                 let mut user = work.load::<User>(user).await?;
                 let person = user.state.person().ok_or(Error::NotFound)?;
                 person.webauthn_by_link(factor)?;
-                verify_in(ctx, work, &mut user, factor, (answer, name))
+                verify_in(ctx, work, &mut user, factor, (answer, name)).await
             })
         })
         .await;
     done.map_err(taken)
 }
 
-fn verify_in(
+async fn verify_in(
     ctx: &Ctx,
     work: &mut Work<'_>,
     user: &mut Stream<User>,
@@ -296,6 +296,7 @@ fn verify_in(
     (answer, name): (&Map<String, Value>, &FactorName),
 ) -> Result<Changed> {
     let person = user.state.person().ok_or(Error::NotFound)?;
+    schema::may_have(work, Some(person), Authenticator::Webauthn).await?;
     let (domain, challenge) = person.webauthn_waiting(factor, ctx.now())?;
     let credential = webauthn::registered(&relying_party(ctx, domain)?, challenge, answer)?;
     let verify = Command::VerifyWebauthn {

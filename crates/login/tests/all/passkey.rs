@@ -36,7 +36,8 @@ async fn the_page_speaks_the_language_of_the_browser_and_runs_its_own_script_onl
         assert!(!page.body.contains("onclick") && !page.body.contains("style="));
         let said = html.select(&Selector::parse("#said").unwrap()).next().unwrap();
         for word in [
-            "wait", "done", "canceled", "link", "taken", "full", "late", "answer", "failed", "unable",
+            "wait", "done", "canceled", "link", "taken", "full", "barred", "late", "answer", "failed",
+            "unable",
         ] {
             assert!(!said.attr(&format!("data-{word}")).unwrap().is_empty(), "{word}");
         }

@@ -386,6 +386,43 @@ async fn a_schema_says_which_factors_its_users_may_have() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_schema_no_longer_allows_is_not_completed() {
+    let world = World::new().await;
+    let kinds = json!(["AUTHENTICATOR_TYPE_TOTP", "AUTHENTICATOR_TYPE_OTP_SMS"]);
+    let schema = given(&world, "Wide", json!({}), kinds.clone()).await;
+    let ada = someone(&world, &schema, json!({})).await;
+    let app = user(&world, "StartTOTPRegistration", json!({"id": ada.id})).await;
+    let phone = json!({"id": ada.id, "phone": {"number": "+41791234567", "returnCode": {}}});
+    let sms = user(&world, "AddOTPSMSAuthenticator", phone).await;
+    let secret = app.ok()["secret"].as_str().expect("a secret");
+    let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    let code = app::totp::code_at(&secret, app::totp::step_at(world.ctx().now()));
+    let enter_app = json!({"id": ada.id, "totpId": app.ok()["totpId"], "code": code});
+    let enter_sms =
+        json!({"id": ada.id, "otpSmsId": sms.ok()["otpSmsId"], "code": sms.ok()["verificationCode"]});
+    let enter = [
+        ("VerifyTOTPRegistration", enter_app),
+        ("VerifyOTPSMSRegistration", enter_sms),
+    ];
+    let narrow = json!({"id": schema, "possibleAuthenticators": ["AUTHENTICATOR_TYPE_USERNAME"]});
+    old(&world, "UpdateUserSchema", narrow).await.ok();
+    for (method, request) in &enter {
+        fails(&user(&world, method, request.clone()).await, 9, "MERLON-o3Kp8VzC");
+    }
+    old(
+        &world,
+        "UpdateUserSchema",
+        json!({"id": schema, "possibleAuthenticators": kinds}),
+    )
+    .await
+    .ok();
+    for (method, request) in enter {
+        user(&world, method, request).await.ok();
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_to_a_schema_brings_only_what_it_allows() {
     let world = World::new().await;
     let free = given(&world, "Free", json!({}), json!([])).await;
