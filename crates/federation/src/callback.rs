@@ -26,7 +26,7 @@ struct Door {
 /// The route that providers send people back to.
 pub fn routes(ctx: Arc<Ctx>, instances: Instances) -> Router {
     Router::new()
-        .route(CALLBACK, get(come_back))
+        .route(CALLBACK, get(come_back).head(only_looked))
         .with_state(Door { ctx, instances })
 }
 
@@ -37,6 +37,11 @@ struct Parameters {
     code: Option<String>,
     error: Option<String>,
     iss: Option<String>,
+}
+
+/// A look at where a link leads must not use up what it carries.
+async fn only_looked() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")])
 }
 
 async fn come_back(

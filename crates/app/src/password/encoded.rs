@@ -13,7 +13,7 @@ use base64::{
 };
 use sha_crypt::{PasswordVerifier, ShaCrypt};
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -99,7 +99,9 @@ struct Bytes {
 #[derive(Clone, Copy)]
 enum Prf {
     Sha1,
+    Sha224,
     Sha256,
+    Sha384,
     Sha512,
 }
 
@@ -118,7 +120,9 @@ impl Encoded {
             "scrypt" => scrypt(&fields),
             "firescrypt" => firebase(&fields),
             "pbkdf2" | "pbkdf2-sha1" => pbkdf2(Prf::Sha1, &fields),
+            "pbkdf2-sha224" => pbkdf2(Prf::Sha224, &fields),
             "pbkdf2-sha256" => pbkdf2(Prf::Sha256, &fields),
+            "pbkdf2-sha384" => pbkdf2(Prf::Sha384, &fields),
             "pbkdf2-sha512" => pbkdf2(Prf::Sha512, &fields),
             "2a" | "2b" | "2y" => bcrypt(text, &fields),
             "5" => sha_crypt(text, &fields, 43),
@@ -166,7 +170,9 @@ impl Encoded {
             Scheme::Pbkdf2 { prf, rounds, bytes } => bytes.are(|salt, out| {
                 match prf {
                     Prf::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, *rounds, out),
+                    Prf::Sha224 => pbkdf2::pbkdf2_hmac::<Sha224>(password, salt, *rounds, out),
                     Prf::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, *rounds, out),
+                    Prf::Sha384 => pbkdf2::pbkdf2_hmac::<Sha384>(password, salt, *rounds, out),
                     Prf::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, *rounds, out),
                 }
                 true
@@ -340,7 +346,9 @@ fn pbkdf2(prf: Prf, fields: &[&str]) -> Parsed {
     let bytes = Bytes::parse(salt, hash)?;
     let block: usize = match prf {
         Prf::Sha1 => 20,
+        Prf::Sha224 => 28,
         Prf::Sha256 => 32,
+        Prf::Sha384 => 48,
         Prf::Sha512 => 64,
     };
     let all = u64::from(rounds) * bytes.hash.len().div_ceil(block) as u64;

@@ -179,6 +179,10 @@ fn misfit_of(error: &ValidationError<'_>) -> Misfit {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             Some(unexpected.join(", "))
         }
+        Kind::PropertyNames { error } => {
+            let name = error.instance().as_str().unwrap_or_default();
+            Some(format!("{name} ({})", misfit_of(error).rule))
+        }
         _ => None,
     };
     let keyword = match kind {
@@ -318,6 +322,11 @@ mod tests {
         assert_eq!(
             misfit(&schema, &more),
             (String::new(), "additionalProperties: more".into())
+        );
+        let names = json!({"propertyNames": {"pattern": "^[a-z]+$"}});
+        assert_eq!(
+            misfit(&names, &json!({"Bad1": "Secret"})),
+            (String::new(), "propertyNames: Bad1 (pattern: ^[a-z]+$)".into())
         );
     }
 

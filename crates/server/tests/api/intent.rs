@@ -255,6 +255,9 @@ async fn a_state_is_used_once_and_in_time() {
     assert_eq!(scene.world.client.http1("GET", &twice, &[], "").await.status, 400);
     // Reading what the provider says of itself is all that happened since.
     assert!(scene.provider.asked() <= asked + 1);
+    let target = format!("{}?{}", sound.path(), sound.query().unwrap_or_default());
+    let looked = scene.world.client.http1("HEAD", &target, &[], "").await;
+    assert_eq!((looked.status, looked.header("allow")), (405, Some("GET")));
     sent_to(&scene.opens(&sound).await, SUCCESS);
     scene.world.end().await;
 }

@@ -58,6 +58,7 @@ impl Reader {
     /// Goes on until there are no more lines or nobody wants them.
     fn run(self, input: impl Read) -> anyhow::Result<Reached> {
         let mut input = BufReader::with_capacity(1 << 18, input);
+        skip_byte_order_mark(&mut input).context("cannot read line 1")?;
         let mut turns = self.turns.iter().cycle();
         for number in 1.. {
             if self.stop.is_cancelled() {
@@ -98,6 +99,15 @@ pub(super) fn begin_reading(
     Ok(reading)
 }
 
+/// Programs of Windows put it in front of a text in UTF-8.
+fn skip_byte_order_mark(input: &mut impl BufRead) -> io::Result<()> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if input.fill_buf()?.starts_with(MARK) {
+        input.consume(MARK.len());
+    }
+    Ok(())
+}
+
 /// Passes over a line, however long it is.
 fn skip_line(input: &mut impl BufRead) -> io::Result<Found> {
     let length = input.skip_until(b'\n')?;
@@ -127,6 +137,17 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        for text in ["\u{feff}{}\n{}", "{}\n{}"] {
+            let (turn, mut lines) = mpsc::channel(2);
+            let reader = Reader::new(vec![turn], 1, CancellationToken::new());
+            assert!(matches!(reader.run(text.as_bytes()), Ok(Reached::End)));
+            let texts = [lines.try_recv(), lines.try_recv()].map(|line| line.unwrap().text.unwrap());
+            assert_eq!(texts, ["{}", "{}"]);
+        }
+    }
 
     #[test]
     fn a_line_too_long_is_passed_over_to_its_end() {
