@@ -16,6 +16,7 @@ mod people;
 mod process;
 mod report;
 mod run;
+mod seed;
 mod server;
 
 use std::{io::Write, process::ExitCode};
@@ -35,6 +36,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     if let Some(Part::Growth { sizes }) = &args.part {
         let sizes = if plan.smoke { &[20, 60][..] } else { sizes };
         let text = growth::text(&growth::measure(&plan, sizes).await?);
+        std::io::stdout().write_all(text.as_bytes())?;
+        let most = sizes.last().copied().unwrap_or_default();
+        let text = seed::text(most, &seed::measure(&plan, most).await?);
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
