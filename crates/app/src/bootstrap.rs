@@ -61,22 +61,75 @@ async fn key_check(ctx: &Ctx) -> Result<Option<Vec<u8>>> {
     Ok(store::meta::read(&mut snapshot, KEY_CHECK).await?)
 }
 
-/// A first start that is not laid yet.
+/// An automation user who is not there yet.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    foundation: Foundation,
-    users: FirstUsers,
+pub struct Automation {
+    id: UserId,
     token_id: TokenId,
     token: Secret,
     digest: Digest,
 }
 
-impl Plan {
-    /// The token that the automation user will have. Keep it before [`lay`]: a crash in between then leaves a token that
-    /// opens nothing, and never a foundation whose token nobody has.
-    pub fn automation_token(&self) -> &Secret {
+impl Automation {
+    /// Draws its ids and its token.
+    pub fn plan(ctx: &Ctx) -> Self {
+        let id = UserId::from_trusted(&ctx.new_id());
+        let (token_id, token, digest) = new_token(&*ctx.entropy, ctx.ids.next(ctx.now()));
+        Self {
+            id,
+            token_id,
+            token,
+            digest,
+        }
+    }
+
+    /// The token that it will have. Keep it before the user is made: a crash in between then leaves a token that
+    /// opens nothing, and never a user whose token nobody has.
+    pub fn token(&self) -> &Secret {
         &self.token
     }
+
+    async fn make(&self, work: &mut Work<'_>, org: &OrgId) -> Result<()> {
+        let mut user = person(work, org, &self.id, Kind::Machine, None).await?;
+        let add = Command::AddToken {
+            id: self.token_id.clone(),
+            digest: self.digest,
+            expires: NO_EXPIRY,
+            existing: 0,
+        };
+        work.decide(&mut user, add)?;
+        Ok(())
+    }
+}
+
+/// A first start that is not laid yet.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    foundation: Foundation,
+    admin: UserId,
+    automation: Automation,
+}
+
+impl Plan {
+    /// The token that the automation user will have; to be kept before [`lay`].
+    pub fn automation_token(&self) -> &Secret {
+        self.automation.token()
+    }
+}
+
+/// Makes a further automation user, `IAM_OWNER` as the first one, for whoever runs the server and lost the token of that. Asks nobody for
+/// a right: whoever calls this has the store and its key.
+pub async fn add_automation(ctx: &Ctx, foundation: &Foundation, automation: &Automation) -> Result<()> {
+    let (instance, org) = (&foundation.instance, &foundation.org);
+    ctx.store
+        .change(
+            "instance.automation",
+            instance,
+            &automation.id,
+            ctx.now(),
+            |work| Box::pin(automation.make(work, org)),
+        )
+        .await
 }
 
 /// The foundation that an earlier start laid.
@@ -93,23 +146,21 @@ pub async fn existing(ctx: &Ctx) -> Result<Option<Foundation>> {
 
 /// Draws what a first start needs: ids and a token.
 pub fn plan(ctx: &Ctx) -> Plan {
+    let (admin, automation) = (UserId::from_trusted(&ctx.new_id()), Automation::plan(ctx));
     let users = FirstUsers {
-        admin: UserId::from_trusted(&ctx.new_id()),
-        automation: UserId::from_trusted(&ctx.new_id()),
+        admin: admin.clone(),
+        automation: automation.id.clone(),
     };
-    let (token_id, token, digest) = new_token(&*ctx.entropy, ctx.ids.next(ctx.now()));
     let foundation = Foundation {
         instance: InstanceId::from_trusted(&ctx.new_id()),
         org: OrgId::from_trusted(&ctx.new_id()),
-        automation_token: Some(token.clone()),
-        users: Some(users.clone()),
+        automation_token: Some(automation.token.clone()),
+        users: Some(users),
     };
     Plan {
         foundation,
-        users,
-        token_id,
-        token,
-        digest,
+        admin,
+        automation,
     }
 }
 
@@ -121,7 +172,7 @@ pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Option<Foundation>> {
         .change(
             "instance.found",
             instance,
-            &plan.users.automation,
+            &plan.automation.id,
             ctx.now(),
             |work| {
                 Box::pin(async move {
@@ -131,16 +182,8 @@ pub async fn lay(ctx: &Ctx, plan: &Plan) -> Result<Option<Foundation>> {
                     work.guard(store::meta::only_once(FOUNDED));
                     lay_ground(ctx, work, instance, org).await?;
                     let address = EmailAddress::parse(&format!("admin@{}", ctx.policy.public_host));
-                    person(work, org, &plan.users.admin, Kind::Human, address.ok()).await?;
-                    let mut automation =
-                        person(work, org, &plan.users.automation, Kind::Machine, None).await?;
-                    let add = Command::AddToken {
-                        id: plan.token_id.clone(),
-                        digest: plan.digest,
-                        expires: NO_EXPIRY,
-                        existing: 0,
-                    };
-                    work.decide(&mut automation, add)?;
+                    person(work, org, &plan.admin, Kind::Human, address.ok()).await?;
+                    plan.automation.make(work, org).await?;
                     Ok(true)
                 })
             },

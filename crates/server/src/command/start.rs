@@ -21,6 +21,7 @@ pub(super) async fn run(args: Start) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(Sources {
         listen: args.listen,
         dev: args.dev,
+        new_automation: args.new_automation_user,
         ..sources(&args.place)
     })?;
     let _logs = logging::start(&settings)?;

@@ -58,6 +58,8 @@ use self::written::Written;
 pub struct Settings {
     /// Open for trying out: the inbox needs no sign-in.
     pub dev: bool,
+    /// Whether this start makes a further automation user.
+    pub new_automation: bool,
     /// Listener and public address.
     pub server: Server,
     /// Certificate; none means cleartext.
@@ -109,6 +111,8 @@ pub struct Sources {
     pub listen: Option<String>,
     /// `--dev`.
     pub dev: bool,
+    /// `--new-automation-user`.
+    pub new_automation: bool,
     /// A database URL and the flag it was given by.
     pub database: Option<(&'static str, Secret)>,
 }
@@ -138,7 +142,11 @@ impl Settings {
             written.add_flag(flag, database::URL.path, url.reveal().to_owned());
             written.forget(&database::URL_FILE);
         }
-        Self::understand(written, sources.dev)
+        let settings = Self::understand(written, sources.dev)?;
+        Ok(Self {
+            new_automation: sources.new_automation,
+            ..settings
+        })
     }
 
     fn understand(written: Written, dev: bool) -> Result<Self, ConfigError> {
@@ -165,6 +173,7 @@ impl Settings {
         let (log, telemetry) = (Log::read(reader), Telemetry::read(reader));
         Some(Self {
             dev,
+            new_automation: false,
             server: server?,
             tls: tls?,
             cors: cors?,

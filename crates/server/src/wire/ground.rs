@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use app::Ctx;
-use app::bootstrap::{self, Foundation};
+use app::bootstrap::{self, Automation, Foundation};
 use app::ctx::Channels;
 use app::id::IdSource;
 use app::password::{PasswordPool, PasswordRules, PoolOptions};
@@ -68,12 +68,17 @@ pub(super) async fn lay(
         );
     }
     let foundation = match bootstrap::existing(&ctx).await? {
-        Some(foundation) => foundation,
+        Some(foundation) => {
+            if settings.new_automation {
+                renew(&ctx, home, &foundation, warnings).await?;
+            }
+            foundation
+        }
         None => first(&ctx, home, warnings).await?,
     };
     if settings.database.is_none() && !home.join(TOKEN_FILE).exists() {
         warnings.push(format!(
-            "{} is gone; the commands inbox and token need it. Put it back, or write another token of an IAM_OWNER into it",
+            "{} is gone; the commands inbox, token and import need it. Put it back, or start once with --new-automation-user",
             home.join(TOKEN_FILE).display()
         ));
     }
@@ -102,6 +107,31 @@ async fn first(ctx: &Ctx, home: &DataDir, warnings: &mut Vec<String>) -> anyhow:
     bootstrap::existing(ctx)
         .await?
         .context("another server laid the foundation, but it is not there")
+}
+
+/// A further automation user, whose token is in the file before the user is there.
+async fn renew(
+    ctx: &Ctx,
+    home: &DataDir,
+    foundation: &Foundation,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let automation = Automation::plan(ctx);
+    let kept = home.keep_aside(TOKEN_FILE)?;
+    home.write_private(
+        TOKEN_FILE,
+        format!("{}\n", automation.token().reveal()).as_bytes(),
+    )?;
+    bootstrap::add_automation(ctx, foundation, &automation).await?;
+    let before = kept.map_or_else(String::new, |kept| {
+        format!("; the token that was there is kept in {}", kept.display())
+    });
+    warnings.push(format!(
+        "a further automation user was made, and its token is in {}{before}. Tokens of the one before stay valid: delete it if it is not used \
+         any more",
+        home.join(TOKEN_FILE).display()
+    ));
+    Ok(())
 }
 
 fn token_was_kept(home: &DataDir, kept: &Path) -> String {

@@ -570,6 +570,44 @@ fn help_teaches_by_example() {
     }
 }
 
+#[test]
+fn whoever_lost_the_token_of_the_automation_user_gets_another_one() {
+    let home = Home::new();
+    let file = home.path().join("data/automation.pat");
+    let start = |flags: &[&str]| {
+        let mut command = home.merlon();
+        command
+            .args(["start", "--listen", "127.0.0.1:0", "--data", "data"])
+            .args(flags);
+        Started::read(command)
+    };
+    stop(&mut start(&[]));
+    let first = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let mut without = start(&[]);
+    if home.database.is_none() {
+        let printed = without.lines.join("\n");
+        assert!(printed.contains("--new-automation-user"), "{printed}");
+    }
+    stop(&mut without);
+
+    let mut renewed = start(&["--new-automation-user"]);
+    let second = fs::read_to_string(&file).unwrap();
+    assert_ne!(first, second);
+    assert!(!renewed.lines.join("\n").contains(second.trim()));
+    let before = totals(home.path());
+    let imported = import(home.path(), &[r#"{"userId": "imported"}"#.to_owned()], &[]);
+    assert!(imported.status.success(), "{}", text(&imported));
+    assert_eq!(totals(home.path()), before + 1);
+    stop(&mut renewed);
+
+    let _kept = start(&["--new-automation-user"]);
+    let old = fs::read_to_string(home.path().join("data/automation.pat.old")).unwrap();
+    assert_eq!(old, second);
+    fs::write(&file, &first).unwrap();
+    assert_eq!(totals(home.path()), before + 2, "the first token is valid still");
+}
+
 /// Runs an import over a file of these lines.
 fn import(home: &Path, lines: &[String], arguments: &[&str]) -> Output {
     fs::write(home.join("users.jsonl"), lines.join("\n")).unwrap();
