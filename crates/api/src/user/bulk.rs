@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream};
 use proto::{
     merlon::user::v1::{self as wire, UserService, create_user_result::Outcome},
     rpc::Status,
+    zitadel::resources::user::v3alpha::{CreateUser, set_password},
 };
 
 use super::{Users, answer, generation_resources, org_v3};
@@ -15,6 +16,13 @@ use crate::{
 
 /// Users that are created at the same time for one request: all that it may hold, so that they share commits.
 const AT_ONCE: usize = 100;
+/// The same where passwords are to be hashed, of which only so many may wait.
+const HASHED_AT_ONCE: usize = 4;
+
+fn brings_a_password(user: &CreateUser) -> bool {
+    let password = user.authenticators.as_ref().and_then(|all| all.password.as_ref());
+    password.is_some_and(|password| matches!(password.r#type, Some(set_password::Type::Password(_))))
+}
 
 impl UserService<Call> for Users {
     async fn create_users(
@@ -28,6 +36,11 @@ impl UserService<Call> for Users {
             user::may_create(&self.ctx, caller, named.as_ref()).await
         });
         let owner = OrgRef::Id(owner.await?);
+        let at_once = if req.users.iter().any(brings_a_password) {
+            HASHED_AT_ONCE
+        } else {
+            AT_ONCE
+        };
         let results = stream::iter(req.users).map(async |user| {
             let created = generation_resources::create(self, &call, caller, Some(owner.clone()), user).await;
             let outcome = match created {
@@ -39,7 +52,7 @@ impl UserService<Call> for Users {
             }
         });
         Ok(wire::CreateUsersResponse {
-            results: results.buffered(AT_ONCE).collect().await,
+            results: results.buffered(at_once).collect().await,
         })
     }
 }

@@ -126,24 +126,33 @@ fn marks_are_carried(text: &str) -> bool {
     })
 }
 
-/// Signs beyond ASCII that are no letters look like each other and like those of ASCII. Words of some languages need one: the
-/// dot between two l of Catalan and that of names in Kana (RFC 5892, A.3 and A.7), and the one between syllables of Tibetan. The
-/// mark that lengthens Kana, which is a letter, looks like a dash behind anything else.
+/// Signs beyond ASCII that are no letters look like each other and like those of ASCII, and so do apostrophes that count as
+/// letters. Words of some languages need one: the dot between two l of Catalan (RFC 5892, A.3) and between names written in
+/// Han, that of names in Kana, and the one between syllables of Tibetan. The mark that lengthens Kana, which is a letter,
+/// looks like a dash behind anything else.
 fn signs_fit(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
-    let is_l = |place: Option<usize>| {
-        let c = place.and_then(|place| chars.get(place));
-        c.is_some_and(|c| matches!(c, 'l' | 'L'))
+    let is_between = |place: usize, of: fn(char) -> bool| {
+        let sides = [place.checked_sub(1), place.checked_add(1)];
+        sides
+            .into_iter()
+            .all(|side| side.and_then(|side| chars.get(side)).is_some_and(|c| of(*c)))
     };
     let is_latin = chars.iter().copied().any(is_latin);
     chars.iter().enumerate().all(|(place, &c)| match c {
         '\u{30fc}' => place.checked_sub(1).is_some_and(|before| is_kana(chars[before])),
+        '\u{2b9}'..='\u{2ff}' => false,
         _ if c.is_ascii() || c.is_alphanumeric() || is_combining_mark(c) => true,
-        '\u{b7}' => is_l(place.checked_sub(1)) && is_l(place.checked_add(1)),
+        '\u{b7}' => is_between(place, |c| matches!(c, 'l' | 'L')) || is_between(place, is_han),
         '\u{30fb}' => chars.iter().copied().any(is_kana),
         '\u{f0b}' => !is_latin,
         _ => false,
     })
+}
+
+/// The common ideographs.
+const fn is_han(c: char) -> bool {
+    matches!(c, '\u{3005}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
 /// Hiragana and Katakana with the marks that they are lengthened and repeated by.
@@ -306,6 +315,7 @@ mod tests {
             "हिन्दी",
             "q\u{308}\u{301}7\u{301}",
             "col·lega",
+            "阿不都·热合曼",
             "ジョン・スミス",
             "བཀྲ་ཤིས",
             "أحمد٢٣",
@@ -342,6 +352,9 @@ mod tests {
             ("a\u{2010}b", Character),
             ("o\u{2019}neil", Character),
             ("a·b", Character),
+            ("o\u{2bc}neil", Character),
+            ("鈴木・田中", Character),
+            ("アー·", Character),
             ("l·", Character),
             ("a\u{2027}b", Character),
             ("a・b", Character),

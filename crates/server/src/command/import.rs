@@ -42,6 +42,7 @@ struct Line {
 }
 
 /// What became of a line.
+#[derive(Clone)]
 enum Fate {
     Created,
     Existed,

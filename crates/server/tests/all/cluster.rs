@@ -171,7 +171,7 @@ fn doctor_looks_at_the_database_server() {
     );
     drop(node(home.path(), "one", &database));
     let after = doctor(database.url());
-    assert!(after.contains("ok    database schema 3"), "{after}");
+    assert!(after.contains("ok    database schema "), "{after}");
     assert!(after.contains("fsync"), "this server does not sync: {after}");
     let nowhere = doctor("postgres://merlon@/nothing?host=/nowhere".into());
     assert!(nowhere.contains("fail  the database server"), "{nowhere}");

@@ -64,3 +64,15 @@ async fn a_user_that_many_requests_bring_is_created_once() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_passwords_as_users_are_not_too_many() {
+    let world = World::new().await;
+    let password =
+        |n| json!({"authenticators": {"password": {"password": format!("ninety red balloons {n}")}}});
+    let users: Vec<Value> = (0..100).map(password).collect();
+    let results = create_all(&world, &users).await;
+    let refused: Vec<_> = results.iter().filter(|one| !one["refused"].is_null()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    world.end().await;
+}

@@ -99,7 +99,7 @@ impl Worker {
             let mut parcels = VecDeque::from(Parcel::of_lines(waiting));
             while let Some(parcel) = parcels.pop_front() {
                 let Some(fates) = self.take(&mut connection, &parcel).await else {
-                    // Nobody was created. Some line in it breaks a rule, and is found by halving.
+                    // Some line in it breaks a rule, and is found by halving.
                     for half in parcel.halves().into_iter().rev() {
                         parcels.push_front(half);
                     }
@@ -134,7 +134,7 @@ impl Worker {
         }
         let fates = match parcel {
             Parcel::TooLong(_) => vec![Fate::Refused(None, too_long())],
-            Parcel::Alone(_, text) => vec![self.create(connection, text.clone(), None).await],
+            Parcel::Alone(_, text) => vec![self.create(connection, text.clone()).await],
             Parcel::Together(lines) => self.create_all(connection, lines).await?,
         };
         if fates
@@ -147,49 +147,60 @@ impl Worker {
         Some(fates)
     }
 
-    /// Asks for all with one request, and anew for each of whom nothing was said but that the server has too much to do.
+    /// Asks for all with one request, and anew for those of whom nothing was said but that the server has too much to do. Nothing if the request
+    /// broke a rule, so that nobody was created.
     async fn create_all(
         &self,
         connection: &mut Option<crate::client::Line>,
         lines: &[(u64, Bytes)],
     ) -> Option<Vec<Fate>> {
-        let texts = || lines.iter().map(|(_, text)| text);
-        let body = parcel::body(&self.order.org, texts());
-        let answer = match self.send(connection, parcel::PATH_TOGETHER, body).await {
-            Ok(answer) if is_lost(answer.status) => Err(Said::of(&answer).reason()),
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(format!("{error:#}")),
+        let (began, mut before) = (Instant::now(), None);
+        let mut fates: Vec<Option<Fate>> = lines.iter().map(|_| None).collect();
+        let rest = loop {
+            let left: Vec<usize> = (0..lines.len()).filter(|place| fates[*place].is_none()).collect();
+            if left.is_empty() {
+                break Fate::Untried(None);
+            }
+            let turn = match self.turn(before.take(), began).await {
+                Ok(turn) => turn,
+                Err(fate) => break fate,
+            };
+            let body = parcel::body(&self.order.org, left.iter().map(|place| &lines[*place].1));
+            let answer = match self.send(connection, parcel::PATH_TOGETHER, body).await {
+                Ok(answer) => answer,
+                Err(error) => break Fate::Unknown(format!("{error:#}")),
+            };
+            drop(turn);
+            let whole = Said::of(&answer);
+            if let Some(each) = said_of_all(&answer, left.len()) {
+                for (place, said) in left.into_iter().zip(each) {
+                    fates[place] = self.order.judge(&said, &lines[place].1);
+                    before = fates[place].is_none().then_some(said).or(before);
+                }
+            } else if PASSING.contains(&&*whole.id) {
+                before = Some(whole);
+            } else if whole.is_of_the_request() {
+                return None;
+            } else {
+                // Some of them may be there all the same.
+                break Fate::Unknown(whole.reason());
+            }
         };
-        let said = match answer {
-            Ok(answer) => said_of_all(&answer, lines.len())?,
-            Err(reason) => return Some(texts().map(|_| Fate::Unknown(reason.clone())).collect()),
-        };
-        let mut fates = Vec::with_capacity(lines.len());
-        for (text, said) in texts().zip(said) {
-            fates.push(match self.order.judge(&said, text) {
-                Some(fate) => fate,
-                None => self.create(connection, text.clone(), Some(said)).await,
-            });
-        }
-        Some(fates)
+        Some(
+            fates
+                .into_iter()
+                .map(|fate| fate.unwrap_or_else(|| rest.clone()))
+                .collect(),
+        )
     }
 
-    /// Asks until the answer is about the line, after what was said of it before. Nothing was changed by those answers.
-    async fn create(
-        &self,
-        connection: &mut Option<crate::client::Line>,
-        text: Bytes,
-        mut before: Option<Said>,
-    ) -> Fate {
-        let began = Instant::now();
+    /// Asks until the answer is about the line. Nothing was changed by those before.
+    async fn create(&self, connection: &mut Option<crate::client::Line>, text: Bytes) -> Fate {
+        let (began, mut before) = (Instant::now(), None);
         loop {
-            let turn = match before {
-                Some(said) if !self.order.has_patience(began) => return Fate::Untried(Some(said.reason())),
-                Some(said) => tokio::select! {
-                    () = self.stop.cancelled() => return Fate::Untried(None),
-                    turn = self.order.turn(&said) => turn,
-                },
-                None => None,
+            let turn = match self.turn(before.take(), began).await {
+                Ok(turn) => turn,
+                Err(fate) => return fate,
             };
             let path = &self.order.path_alone;
             let said = match self.send(connection, path, text.clone()).await {
@@ -201,6 +212,20 @@ impl Worker {
                 return fate;
             }
             before = Some(said);
+        }
+    }
+
+    /// When lines that were first sent at `began` may be sent: at once if nothing was said of them `before`. If never, what becomes of them.
+    async fn turn(&self, before: Option<Said>, began: Instant) -> Result<Option<SemaphorePermit<'_>>, Fate> {
+        let Some(said) = before else {
+            return Ok(None);
+        };
+        if !self.order.has_patience(began) {
+            return Err(Fate::Untried(Some(said.reason())));
+        }
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Fate::Untried(None)),
+            turn = self.order.turn(&said) => Ok(turn),
         }
     }
 
@@ -265,27 +290,35 @@ mod tests {
             (status, [("retry-after", wait.to_string())], axum::Json(body)).into_response()
         });
         let worker = worker(Router::new().fallback_service(route)).await;
-        let fate = worker.create(&mut None, Bytes::from_static(b"{}"), None).await;
+        let fate = worker.create(&mut None, Bytes::from_static(b"{}")).await;
         (fate, asked.load(Ordering::Relaxed))
     }
 
-    /// What becomes of each of these lines at a server that refuses `bad` ones and all that come with them, has much to do at the first
-    /// sight of `busy` ones, and does not answer a request with `lost` ones in time; and how many requests there were.
+    /// What becomes of each of these lines at a server that refuses `bad` ones and all that come with them, has too much to do for `busy` ones at
+    /// first and for `stuck` ones always, has a fault at `lost` ones, and has too much to do for any at the first `hasty` one; and how many
+    /// requests there were.
     async fn fates(lines: &[&str]) -> (Vec<(u64, Fate)>, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
         let route = post(async move |body: String| {
-            count.fetch_add(1, Ordering::Relaxed);
+            let is_first = count.fetch_add(1, Ordering::Relaxed) == 0;
             let users: serde_json::Value = serde_json::from_str(&body).unwrap();
             let refusal = json!({"message": "words", "details": [{"id": "ID"}]});
             if body.contains("bad") {
                 return (StatusCode::BAD_REQUEST, axum::Json(refusal));
             }
             if body.contains("lost") {
-                return (StatusCode::GATEWAY_TIMEOUT, axum::Json(refusal));
+                return (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(refusal));
             }
+            if body.contains("hasty") && is_first {
+                let busy = json!({"message": "words", "details": [{"id": STORE_FULL}]});
+                return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(busy));
+            }
+            let all_at_once = users["users"].as_array().map_or(0, Vec::len) > 1;
+            let busy = || json!({"refused": {"code": 8, "message": "words", "id": OVERLOADED}});
             let one = |user: &serde_json::Value| match user["userId"].as_str() {
-                Some("busy") => json!({"refused": {"code": 8, "message": "words", "id": OVERLOADED}}),
+                Some("stuck") => busy(),
+                Some("busy") if all_at_once => busy(),
                 _ => json!({"created": {}}),
             };
             let results: Option<Vec<_>> = users["users"].as_array().map(|all| all.iter().map(one).collect());
@@ -319,6 +352,27 @@ mod tests {
             }
         }
         assert!(asked < 20, "{asked} requests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_that_wait_for_the_server_share_its_patience() {
+        let began = Instant::now();
+        let (fates, _) = fates(&["stuck", "good", "stuck", "stuck"]).await;
+        let untried = |fate: &&(u64, Fate)| matches!(fate.1, Fate::Untried(Some(_)));
+        assert_eq!(fates.iter().filter(untried).count(), 3);
+        assert!(matches!(fates[1].1, Fate::Created));
+        let waited = began.elapsed();
+        assert!(
+            waited >= PATIENCE && waited < PATIENCE + LONGEST_PAUSE,
+            "{waited:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_comes_too_early_is_sent_again_as_it_was() {
+        let (fates, asked) = fates(&["hasty", "good", "good"]).await;
+        assert!(fates.iter().all(|(_, fate)| matches!(fate, Fate::Created)));
+        assert_eq!((fates.len(), asked), (3, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proto::rpc::Code;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::Line;
@@ -46,7 +46,7 @@ pub(super) fn too_long() -> String {
 /// Lines of one request, with their numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parcel {
-    /// At least two, each of them a JSON object.
+    /// At least two, each of them a user without a password that is to be hashed.
     Together(Vec<(u64, Bytes)>),
     /// A user, or whatever else was found there: the server says what is wrong with it.
     Alone(u64, Bytes),
@@ -62,7 +62,7 @@ impl Parcel {
         for Line { number, text } in lines {
             let apart = match text {
                 None => Self::TooLong(number),
-                Some(text) if bytes + text.len() <= MOST_BYTES && is_object(&text) => {
+                Some(text) if bytes + text.len() <= MOST_BYTES && can_share(&text) => {
                     bytes += text.len();
                     together.push((number, text));
                     continue;
@@ -105,9 +105,32 @@ impl Parcel {
     }
 }
 
-/// Whether a line is one JSON object and nothing behind it, so that it cannot be taken for several users.
-fn is_object(text: &[u8]) -> bool {
-    text.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
+/// What decides how a line travels; the server looks at the rest.
+#[derive(Deserialize)]
+struct Brought {
+    authenticators: Option<Authenticators>,
+}
+
+#[derive(Deserialize)]
+struct Authenticators {
+    password: Option<Password>,
+}
+
+#[derive(Deserialize)]
+struct Password {
+    /// In the clear: the server is to hash it, which takes longer than all else.
+    password: Option<IgnoredAny>,
+}
+
+/// Whether a line is one JSON object and nothing behind it, so that it cannot be taken for several users, and brings no password that is
+/// still to be hashed, for which the others would have to wait.
+fn can_share(text: &[u8]) -> bool {
+    let is_object = text.trim_ascii_start().starts_with(b"{");
+    let Some(brought) = serde_json::from_slice::<Brought>(text).ok().filter(|_| is_object) else {
+        return false;
+    };
+    let password = brought.authenticators.and_then(|all| all.password);
+    password.is_none_or(|password| password.password.is_none())
 }
 
 /// What the server said of a line.
@@ -152,6 +175,11 @@ impl Said {
         }
     }
 
+    /// Whether it was refused before anything was done, for what was sent or because the server does not know such requests.
+    pub(super) fn is_of_the_request(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     /// The server's words hold nothing personal.
     pub(super) fn reason(&self) -> String {
         let message = self.message.as_deref().unwrap_or("no reason given");
@@ -163,7 +191,7 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(ToOwned::to_owned)
 }
 
-/// What an answer says of each of so many lines; nothing if the request was refused as a whole, or not understood.
+/// What an answer says of each of so many lines; nothing if it does not.
 pub(super) fn said_of_all(answer: &Answer, lines: usize) -> Option<Vec<Said>> {
     let results = answer.body["results"].as_array()?;
     (answer.status.is_success() && results.len() == lines).then(|| results.iter().map(Said::of_one).collect())
@@ -211,6 +239,19 @@ mod tests {
             alone(6, "{"),
             Parcel::TooLong(7),
             together(&[(8, "{}"), (9, " {}")]),
+        ];
+        assert_eq!(Parcel::of_lines(lines), wanted);
+    }
+
+    #[test]
+    fn a_password_that_is_to_be_hashed_goes_alone() {
+        let user = |password: &str| format!(r#"{{"authenticators":{{"password":{password}}}}}"#);
+        let (plain, hash) = (user(r#"{"password":"secret"}"#), user(r#"{"hash":"$2b$.."}"#));
+        let lines = vec![line(1, &hash), line(2, &hash), line(3, &plain), line(4, "{}")];
+        let wanted = [
+            together(&[(1, &hash), (2, &hash)]),
+            alone(3, &plain),
+            alone(4, "{}"),
         ];
         assert_eq!(Parcel::of_lines(lines), wanted);
     }
