@@ -105,7 +105,7 @@ pub struct Start {
     /// For trying out: everybody who reaches the server may look at the page of the inbox
     #[arg(long)]
     pub dev: bool,
-    /// Makes a further automation user, an IAM_OWNER, whose token takes the place of automation.pat: for when that was lost
+    /// Makes a further automation user whose token takes the place of automation.pat: for when that was lost
     #[arg(long)]
     pub new_automation_user: bool,
 }
