@@ -179,8 +179,12 @@ impl Worker {
                 }
             } else if PASSING.contains(&&*whole.id) {
                 before = Some(whole);
-            } else if whole.is_of_the_request() {
+            } else if whole.is_of_the_request() && left.len() == lines.len() {
                 return None;
+            } else if whole.is_of_the_request() {
+                for place in left {
+                    fates[place] = Some(Fate::Refused(Some(lines[place].1.clone()), whole.reason()));
+                }
             } else {
                 // Some of them may be there all the same.
                 break Fate::Unknown(whole.reason());
@@ -295,8 +299,8 @@ mod tests {
     }
 
     /// What becomes of each of these lines at a server that refuses `bad` ones and all that come with them, has too much to do for `busy` ones at
-    /// first and for `stuck` ones always, has a fault at `lost` ones, and has too much to do for any at the first `hasty` one; and how many
-    /// requests there were.
+    /// first and for `stuck` ones always, has a fault at `lost` ones, has too much to do for any at the first `hasty` one, and knows nobody any
+    /// more who comes again with a `revoked` one; and how many requests there were.
     async fn fates(lines: &[&str]) -> (Vec<(u64, Fate)>, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
@@ -314,10 +318,13 @@ mod tests {
                 let busy = json!({"message": "words", "details": [{"id": STORE_FULL}]});
                 return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(busy));
             }
+            if body.contains("revoked") && !is_first {
+                return (StatusCode::UNAUTHORIZED, axum::Json(refusal));
+            }
             let all_at_once = users["users"].as_array().map_or(0, Vec::len) > 1;
             let busy = || json!({"refused": {"code": 8, "message": "words", "id": OVERLOADED}});
             let one = |user: &serde_json::Value| match user["userId"].as_str() {
-                Some("stuck") => busy(),
+                Some("stuck" | "revoked") => busy(),
                 Some("busy") if all_at_once => busy(),
                 _ => json!({"created": {}}),
             };
@@ -373,6 +380,20 @@ mod tests {
         let (fates, asked) = fates(&["hasty", "good", "good"]).await;
         assert!(fates.iter().all(|(_, fate)| matches!(fate, Fate::Created)));
         assert_eq!((fates.len(), asked), (3, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_of_a_line_stands_whatever_is_said_of_a_later_request() {
+        let (fates, asked) = fates(&["good", "revoked", "good"]).await;
+        assert!(matches!(
+            fates.as_slice(),
+            [
+                (1, Fate::Created),
+                (2, Fate::Refused(Some(_), _)),
+                (3, Fate::Created)
+            ]
+        ));
+        assert_eq!(asked, 2);
     }
 
     #[tokio::test(start_paused = true)]
